@@ -1,0 +1,96 @@
+package codec
+
+import (
+	"fmt"
+
+	"github.com/hraban/opus"
+)
+
+// MaxOpusFrame is the longest Opus packet, 120 ms (RFC 6716 section 2.1.4), in
+// samples at 16 kHz.
+const MaxOpusFrame = 1920
+
+// OpusDecoder decodes Opus (RFC 6716) to mono at 16 kHz, which libopus does
+// natively: stereo is downmixed and nothing above 8 kHz is computed.
+type OpusDecoder struct {
+	dec *opus.Decoder
+	buf []float32
+}
+
+// NewOpusDecoder returns a decoder.
+func NewOpusDecoder() (*OpusDecoder, error) {
+	dec, err := opus.NewDecoder(16000, 1)
+	if err != nil {
+		return nil, fmt.Errorf("codec: open opus: %w", err)
+	}
+	return &OpusDecoder{dec: dec, buf: make([]float32, MaxOpusFrame)}, nil
+}
+
+// SampleRate returns 16000.
+func (d *OpusDecoder) SampleRate() int { return 16000 }
+
+// Decode decodes one packet. The samples are valid until the next call.
+func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
+	n, err := d.dec.DecodeFloat32(packet, d.buf)
+	if err != nil {
+		return nil, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)
+	}
+	return d.buf[:n], nil
+}
+
+// Conceal makes up samples (a multiple of 40, at most MaxOpusFrame) for lost
+// packets. If next, the packet after the gap, is not nil, its in-band FEC is
+// used where it has any. The samples are valid until the next call.
+func (d *OpusDecoder) Conceal(samples int, next []byte) ([]float32, error) {
+	if samples <= 0 || samples > MaxOpusFrame {
+		return nil, fmt.Errorf("codec: conceal %d samples", samples)
+	}
+	var err error
+	if next != nil {
+		err = d.dec.DecodeFECFloat32(next, d.buf[:samples])
+	} else {
+		err = d.dec.DecodePLCFloat32(d.buf[:samples])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: opus concealment: %w", ErrCorrupt, err)
+	}
+	return d.buf[:samples], nil
+}
+
+// Close does nothing: the decoder's memory is Go's.
+func (d *OpusDecoder) Close() {}
+
+// OpusEncoder encodes mono or stereo sound at 48 kHz with in-band FEC, for
+// simulated participants.
+type OpusEncoder struct {
+	enc *opus.Encoder
+	buf []byte
+}
+
+// NewOpusEncoder returns an encoder for speech at bitRate bit/s.
+func NewOpusEncoder(channels, bitRate int, dtx bool) (*OpusEncoder, error) {
+	enc, err := opus.NewEncoder(48000, channels, opus.AppVoIP)
+	if err != nil {
+		return nil, fmt.Errorf("codec: open opus: %w", err)
+	}
+	for _, err := range []error{
+		enc.SetBitrate(bitRate), enc.SetInBandFEC(true), enc.SetPacketLossPerc(10), enc.SetDTX(dtx), enc.SetComplexity(3),
+	} {
+		if err != nil {
+			return nil, fmt.Errorf("codec: set up opus: %w", err)
+		}
+	}
+	return &OpusEncoder{enc: enc, buf: make([]byte, 1275)}, nil
+}
+
+// Encode encodes one frame of 2.5 to 60 ms of interleaved samples. The packet
+// is owned by the caller; one of at most 2 bytes need not be sent (DTX).
+func (e *OpusEncoder) Encode(pcm []int16) ([]byte, error) {
+	n, err := e.enc.Encode(pcm, e.buf)
+	if err != nil {
+		return nil, fmt.Errorf("codec: encode opus: %w", err)
+	}
+	return append([]byte(nil), e.buf[:n]...), nil
+}
+
+func opusVersion() string { return opus.Version() }

@@ -1,0 +1,202 @@
+package codec
+
+/*
+#include <stdlib.h>
+#include <string.h>
+#include <libavcodec/avcodec.h>
+#include <libavutil/imgutils.h>
+#include <libswscale/swscale.h>
+
+// A decoder with the newest good picture, which stays until a better one comes.
+typedef struct {
+	AVCodecContext *ctx;
+	AVPacket *pkt;
+	AVFrame *out;      // what the decoder gives
+	AVFrame *picture;  // the newest good picture, 4:2:0
+	struct SwsContext *convert; // for formats other than 8-bit 4:2:0
+} cr_dec;
+
+static void cr_dec_free(cr_dec *d) {
+	if (!d) return;
+	avcodec_free_context(&d->ctx);
+	av_packet_free(&d->pkt);
+	av_frame_free(&d->out);
+	av_frame_free(&d->picture);
+	sws_freeContext(d->convert);
+	free(d);
+}
+
+static cr_dec *cr_dec_new(const char *name, int64_t max_pixels) {
+	const AVCodec *codec = avcodec_find_decoder_by_name(name);
+	if (!codec) return NULL;
+	cr_dec *d = calloc(1, sizeof *d);
+	if (!d) return NULL;
+	d->ctx = avcodec_alloc_context3(codec);
+	d->pkt = av_packet_alloc();
+	d->out = av_frame_alloc();
+	d->picture = av_frame_alloc();
+	if (!d->ctx || !d->pkt || !d->out || !d->picture) { cr_dec_free(d); return NULL; }
+	d->ctx->thread_count = 1;
+	d->ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
+	d->ctx->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
+	d->ctx->max_pixels = max_pixels;
+	AVDictionary *opts = NULL;
+	if (!strcmp(name, "libdav1d")) av_dict_set(&opts, "max_frame_delay", "1", 0);
+	int rc = avcodec_open2(d->ctx, codec, &opts);
+	av_dict_free(&opts);
+	if (rc < 0) { cr_dec_free(d); return NULL; }
+	return d;
+}
+
+static int cr_dec_is_420(enum AVPixelFormat f) { return f == AV_PIX_FMT_YUV420P || f == AV_PIX_FMT_YUVJ420P; }
+
+// cr_dec_convert turns d->out into 8-bit 4:2:0 in d->picture.
+static int cr_dec_convert(cr_dec *d) {
+	AVFrame *o = d->out, *p = d->picture;
+	d->convert = sws_getCachedContext(d->convert, o->width, o->height, o->format,
+		o->width, o->height, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
+	if (!d->convert) return AVERROR(ENOSYS);
+	av_frame_unref(p);
+	p->format = AV_PIX_FMT_YUV420P;
+	p->width = o->width;
+	p->height = o->height;
+	int rc = av_frame_get_buffer(p, 0);
+	if (rc < 0) return rc;
+	rc = sws_scale(d->convert, (const uint8_t *const *)o->data, o->linesize, 0, o->height, p->data, p->linesize);
+	return rc < 0 ? rc : 0;
+}
+
+// cr_dec_take makes d->out the picture. A damaged frame is refused.
+static int cr_dec_take(cr_dec *d) {
+	if (d->out->decode_error_flags || (d->out->flags & AV_FRAME_FLAG_CORRUPT)) return AVERROR_INVALIDDATA;
+	if (!cr_dec_is_420(d->out->format)) return cr_dec_convert(d);
+	av_frame_unref(d->picture);
+	av_frame_move_ref(d->picture, d->out);
+	return 0;
+}
+
+static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
+	int rc = av_new_packet(d->pkt, size);
+	if (rc < 0) return rc;
+	memcpy(d->pkt->data, data, size);
+	rc = avcodec_send_packet(d->ctx, d->pkt);
+	av_packet_unref(d->pkt);
+	if (rc < 0) return rc;
+	for (;;) {
+		rc = avcodec_receive_frame(d->ctx, d->out);
+		if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF) return 0;
+		if (rc < 0) return rc;
+		rc = cr_dec_take(d);
+		av_frame_unref(d->out);
+		if (rc < 0) return rc;
+		++*got;
+	}
+}
+
+// cr_dec_decode feeds one access unit; *got counts the new pictures. After an
+// error the decoder starts afresh: what it refers to can't be trusted.
+static int cr_dec_decode(cr_dec *d, const void *data, int size, int *got) {
+	*got = 0;
+	int rc = cr_dec_feed(d, data, size, got);
+	if (rc < 0) avcodec_flush_buffers(d->ctx);
+	return rc;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// MaxPixels bounds the pictures that are decoded (4096x4096): a key frame that
+// claims more is refused before any memory is reserved for it.
+const MaxPixels = 4096 * 4096
+
+// decoders names libavcodec's decoder for each video codec.
+var decoders = map[string]string{
+	"video/vp8":  "vp8",
+	"video/vp9":  "vp9",
+	"video/h264": "h264",
+	"video/av1":  "libdav1d",
+}
+
+// VideoDecoder decodes one stream and keeps its newest good picture.
+type VideoDecoder struct {
+	c       *C.cr_dec
+	picture image.YCbCr
+	have    bool
+}
+
+// NewVideoDecoder returns a decoder for an RTP media type, such as video/VP8 in
+// any letter case. It fails with [ErrUnknown] for any other codec.
+func NewVideoDecoder(mimeType string) (*VideoDecoder, error) {
+	quiet()
+	name, ok := decoders[strings.ToLower(mimeType)]
+	if !ok {
+		return nil, fmt.Errorf("%w video codec %q", ErrUnknown, mimeType)
+	}
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	c := C.cr_dec_new(n, MaxPixels)
+	if c == nil {
+		return nil, fmt.Errorf("%w: libavcodec has no decoder %q", ErrUnknown, name)
+	}
+	return &VideoDecoder{c: c}, nil
+}
+
+// Decode feeds one access unit in decode order and reports whether
+// [VideoDecoder.Picture] is now a new one. After an error (it wraps
+// [ErrCorrupt]) the picture is the last good one; feed a key frame next.
+func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
+	if d.c == nil {
+		return false, ErrClosed
+	}
+	if len(unit) == 0 || len(unit) > math.MaxInt32/2 {
+		return false, fmt.Errorf("%w: access unit of %d bytes", ErrCorrupt, len(unit))
+	}
+	var got C.int
+	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&unit[0]), C.int(len(unit)), &got)
+	runtime.KeepAlive(unit)
+	if got > 0 {
+		d.setPicture()
+	}
+	if rc < 0 {
+		return got > 0, fmt.Errorf("%w: %w", ErrCorrupt, avError("decode video", rc))
+	}
+	return got > 0, nil
+}
+
+// Picture returns the newest good picture, or nil before the first. It is
+// borrowed: valid until the next Decode or Close, and not to be written to.
+func (d *VideoDecoder) Picture() *image.YCbCr {
+	if !d.have {
+		return nil
+	}
+	return &d.picture
+}
+
+func (d *VideoDecoder) setPicture() {
+	p := d.c.picture
+	w, h := int(p.width), int(p.height)
+	plane := func(i, w, h int) ([]byte, int) {
+		stride := int(p.linesize[i])
+		return unsafe.Slice((*byte)(p.data[i]), stride*(h-1)+w), stride
+	}
+	cw, ch := (w+1)/2, (h+1)/2
+	d.picture = image.YCbCr{SubsampleRatio: image.YCbCrSubsampleRatio420, Rect: image.Rect(0, 0, w, h)}
+	d.picture.Y, d.picture.YStride = plane(0, w, h)
+	d.picture.Cb, d.picture.CStride = plane(1, cw, ch)
+	d.picture.Cr, _ = plane(2, cw, ch)
+	d.have = true
+}
+
+// Close frees the decoder and its picture. Closing twice is harmless.
+func (d *VideoDecoder) Close() {
+	C.cr_dec_free(d.c)
+	d.c, d.have = nil, false
+}

@@ -1,0 +1,233 @@
+package codec
+
+/*
+#include <stdlib.h>
+#include <string.h>
+#include <libavcodec/avcodec.h>
+#include <libavutil/dict.h>
+#include <libavutil/imgutils.h>
+#include "encoder.h"
+
+// cr_venc_setup fills in what is common to all video encoders.
+static void cr_venc_setup(cr_enc *e, int w, int h, int rate_num, int rate_den, int gop, int64_t bit_rate, int global_header) {
+	AVCodecContext *c = e->ctx;
+	c->width = w;
+	c->height = h;
+	c->pix_fmt = AV_PIX_FMT_YUV420P;
+	c->time_base = (AVRational){rate_den, rate_num};
+	c->framerate = (AVRational){rate_num, rate_den};
+	c->gop_size = gop;
+	c->keyint_min = gop;
+	c->bit_rate = bit_rate;
+	c->thread_count = 1;
+	// Browsers send BT.601 in limited range; the canvas keeps it, so say so.
+	c->color_range = AVCOL_RANGE_MPEG;
+	c->color_primaries = AVCOL_PRI_BT709;
+	c->color_trc = AVCOL_TRC_BT709;
+	c->colorspace = AVCOL_SPC_SMPTE170M;
+	if (global_header) c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+	e->frame->format = AV_PIX_FMT_YUV420P;
+	e->frame->width = w;
+	e->frame->height = h;
+}
+
+static void cr_plane(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w, int h) {
+	av_image_copy_plane(dst, dst_stride, src, src_stride, w, h);
+}
+
+static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, int key) {
+	AVFrame *f = e->frame;
+	int rc = f->buf[0] ? av_frame_make_writable(f) : av_frame_get_buffer(f, 0);
+	if (rc < 0) return rc;
+	int cw = (f->width + 1) / 2, ch = (f->height + 1) / 2;
+	cr_plane(f->data[0], f->linesize[0], y, ys, f->width, f->height);
+	cr_plane(f->data[1], f->linesize[1], u, cs, cw, ch);
+	cr_plane(f->data[2], f->linesize[2], v, cs, cw, ch);
+	f->pts = pts;
+	f->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+	return avcodec_send_frame(e->ctx, f);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"image"
+	"runtime"
+	"slices"
+	"unsafe"
+)
+
+// VideoEncoderConfig describes a video encoder.
+type VideoEncoderConfig struct {
+	// Encoder is libavcodec's name, such as libx264, libopenh264 or libvpx.
+	Encoder string
+	// Width and Height of every picture, in pixels.
+	Width, Height int
+	// FrameRate in frames/s. Presentation times count frames.
+	FrameRate int
+	// KeyInterval is the longest distance between key frames, in frames.
+	KeyInterval int
+	// BitRate in bit/s. Zero leaves the rate to the options (crf).
+	BitRate int64
+	// Options are the encoder's own, as libavcodec names them. One that the
+	// encoder does not have is an error.
+	Options map[string]string
+	// GlobalHeader keeps parameter sets out of the stream, in Header.
+	GlobalHeader bool
+}
+
+// Packet is one coded frame.
+type Packet struct {
+	Data     []byte // owned by the caller
+	PTS, DTS int64  // video: frames; audio: samples. DTS may be negative at the start.
+	Key      bool
+}
+
+// VideoEncoder encodes pictures of one size.
+type VideoEncoder struct {
+	c    *C.cr_enc
+	size image.Point
+}
+
+// NewVideoEncoder opens an encoder. It fails with [ErrUnknown] if libavcodec
+// was built without it.
+func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
+	c, codec, err := findEncoder(cfg.Encoder)
+	if err != nil {
+		return nil, err
+	}
+	C.cr_venc_setup(c, C.int(cfg.Width), C.int(cfg.Height), C.int(cfg.FrameRate), 1,
+		C.int(cfg.KeyInterval), C.int64_t(cfg.BitRate), boolInt(cfg.GlobalHeader))
+	if err := openEncoder(c, codec, cfg.Options); err != nil {
+		C.cr_enc_free(c)
+		return nil, fmt.Errorf("codec: open %s: %w", cfg.Encoder, err)
+	}
+	return &VideoEncoder{c: c, size: image.Pt(cfg.Width, cfg.Height)}, nil
+}
+
+func findEncoder(name string) (*C.cr_enc, *C.AVCodec, error) {
+	quiet()
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	codec := C.avcodec_find_encoder_by_name(n)
+	if codec == nil {
+		return nil, nil, fmt.Errorf("%w: libavcodec has no encoder %q", ErrUnknown, name)
+	}
+	c := C.cr_enc_alloc(codec)
+	if c == nil {
+		return nil, nil, fmt.Errorf("codec: no memory for %s", name)
+	}
+	return c, codec, nil
+}
+
+// openEncoder opens c with options in a fixed order, and refuses leftovers.
+func openEncoder(c *C.cr_enc, codec *C.AVCodec, options map[string]string) error {
+	var dict *C.AVDictionary
+	defer C.av_dict_free(&dict)
+	keys := make([]string, 0, len(options))
+	for k := range options {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		ck, cv := C.CString(k), C.CString(options[k])
+		C.av_dict_set(&dict, ck, cv, 0)
+		C.free(unsafe.Pointer(ck))
+		C.free(unsafe.Pointer(cv))
+	}
+	if rc := C.avcodec_open2(c.ctx, codec, &dict); rc < 0 {
+		return avError("open encoder", rc)
+	}
+	if left := C.av_dict_count(dict); left > 0 {
+		empty := C.CString("")
+		defer C.free(unsafe.Pointer(empty))
+		entry := C.av_dict_get(dict, empty, nil, C.AV_DICT_IGNORE_SUFFIX)
+		return fmt.Errorf("no such option: %s", C.GoString(entry.key))
+	}
+	return nil
+}
+
+// Header returns the codec's out-of-band header: for H.264 with GlobalHeader
+// the parameter sets in Annex B form, for AAC the AudioSpecificConfig.
+func header(c *C.cr_enc) []byte {
+	return C.GoBytes(unsafe.Pointer(c.ctx.extradata), c.ctx.extradata_size)
+}
+
+// Header returns the parameter sets in Annex B form (ITU-T H.264, annex B), if
+// the encoder was opened with GlobalHeader.
+func (e *VideoEncoder) Header() []byte { return header(e.c) }
+
+// DecodeDelay returns how many frames the first DTS precedes the first PTS.
+func (e *VideoEncoder) DecodeDelay() int { return int(e.c.ctx.has_b_frames) }
+
+// Encode encodes one picture with a presentation time in frames and returns
+// what is ready, in decode order. Key forces a key frame (an IDR in H.264).
+func (e *VideoEncoder) Encode(img *image.YCbCr, pts int64, key bool) ([]Packet, error) {
+	if e.c == nil {
+		return nil, ErrClosed
+	}
+	if img.Rect.Size() != e.size || img.SubsampleRatio != image.YCbCrSubsampleRatio420 {
+		return nil, fmt.Errorf("codec: picture of %v in an encoder for %v", img.Rect.Size(), e.size)
+	}
+	y, u, v := planes(img)
+	rc := C.cr_venc_send(e.c, y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), boolInt(key))
+	runtime.KeepAlive(img)
+	if rc < 0 {
+		return nil, avError("encode video", rc)
+	}
+	return receive(e.c)
+}
+
+// Flush returns the frames that the encoder still holds. Nothing can be encoded after it.
+func (e *VideoEncoder) Flush() ([]Packet, error) { return flush(e.c) }
+
+// Close frees the encoder. Closing twice is harmless.
+func (e *VideoEncoder) Close() {
+	C.cr_enc_free(e.c)
+	e.c = nil
+}
+
+func flush(c *C.cr_enc) ([]Packet, error) {
+	if c == nil {
+		return nil, ErrClosed
+	}
+	if rc := C.avcodec_send_frame(c.ctx, nil); rc < 0 {
+		return nil, avError("flush", rc)
+	}
+	return receive(c)
+}
+
+func receive(c *C.cr_enc) ([]Packet, error) {
+	var out []Packet
+	for {
+		rc := C.avcodec_receive_packet(c.ctx, c.pkt)
+		if again(rc) {
+			return out, nil
+		}
+		if rc < 0 {
+			return out, avError("encode", rc)
+		}
+		out = append(out, Packet{
+			Data: C.GoBytes(unsafe.Pointer(c.pkt.data), c.pkt.size),
+			PTS:  int64(c.pkt.pts),
+			DTS:  int64(c.pkt.dts),
+			Key:  c.pkt.flags&C.AV_PKT_FLAG_KEY != 0,
+		})
+		C.av_packet_unref(c.pkt)
+	}
+}
+
+// planes returns pointers to the first samples of a picture's visible part.
+func planes(p *image.YCbCr) (y, u, v *C.uint8_t) {
+	yo, co := p.YOffset(p.Rect.Min.X, p.Rect.Min.Y), p.COffset(p.Rect.Min.X, p.Rect.Min.Y)
+	ptr := func(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
+	return ptr(p.Y[yo:]), ptr(p.Cb[co:]), ptr(p.Cr[co:])
+}
+
+func boolInt(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
