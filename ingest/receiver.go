@@ -1,0 +1,251 @@
+package ingest
+
+import (
+	"github.com/pion/rtp"
+
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// The defaults of a [ReceiverConfig].
+const (
+	DefaultMaxWait  = 300 * timebase.Millisecond
+	DefaultMaxBytes = 16 << 20
+	DefaultMaxFrame = 8 << 20
+)
+
+// ReceiverConfig says what a [Receiver] receives. Only Codec is required.
+type ReceiverConfig struct {
+	Codec *Codec
+	// Fmtp is the format parameters of the SDP. Of H.264 the parameter sets
+	// are used (RFC 6184 section 8.1), in case the stream does not carry them.
+	Fmtp string
+	// MaxWait is how long packets are held back for a missing one, which may
+	// still be retransmitted. Zero means DefaultMaxWait.
+	MaxWait timebase.Ticks
+	// MaxBytes bounds the packets held back, and also the units that were not
+	// popped. Besides it no more than 1024 packets are held back. Zero means
+	// DefaultMaxBytes.
+	MaxBytes int
+	// MaxFrame bounds the size of a unit in bytes. Zero means DefaultMaxFrame.
+	MaxFrame int
+}
+
+// Unit is what a decoder takes at a time. It belongs to the one who popped it,
+// for good.
+type Unit struct {
+	// RTP is the timestamp in units of the track's clock, extended to 64 bits.
+	// It may jump when the sender's does, and starts anew with another SSRC.
+	RTP int64
+	// SSRC is the sender's, to which its sender reports refer.
+	SSRC uint32
+	// Arrival is when the first of its packets came.
+	Arrival timebase.Ticks
+	// Data is one packet's payload of audio, a VP8 frame, a VP9 frame or
+	// superframe with all spatial layers of the picture, an H.264 access unit
+	// with start codes (ISO/IEC 14496-10 annex B), or an AV1 temporal unit
+	// with OBU sizes and a temporal delimiter: what libavcodec decodes.
+	Data []byte
+	// Key says that decoding of video can start here. H.264 then has its
+	// parameter sets in Data.
+	Key bool
+	// Discardable says that no other unit depends on this one.
+	Discardable bool
+	// Width and Height are those of a key frame in pixels. Zero if not known.
+	Width, Height int
+	// Lost is how many packets were given up since the unit before.
+	Lost int
+}
+
+// Receiver turns the RTP packets of one track, or of one simulcast layer, into
+// units in decode order. It puts packets in order, waits for missing ones, and
+// hands out no video that depends on something missing: after a loss nothing
+// but what certainly decodes, up to the next key frame.
+//
+// A Receiver is passive: it has no goroutine and no clock, and only one call
+// may be made at a time. Its memory is bounded.
+type Receiver struct {
+	cfg   ReceiverConfig
+	stats Stats
+
+	started bool
+	ssrc    uint32
+	clock   timebase.Unwrapper
+	newest  uint32 // timestamp of the last packet delivered
+	stray   arrived
+	buf     reorder
+	lost    int // packets given up since the last unit
+
+	video assembler
+	keys  keyAsker
+
+	units  []Unit
+	popped int // of units
+	queued int // bytes in units
+}
+
+// NewReceiver returns a receiver. It panics without a codec.
+func NewReceiver(cfg ReceiverConfig) *Receiver {
+	if cfg.MaxWait == 0 {
+		cfg.MaxWait = DefaultMaxWait
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = DefaultMaxBytes
+	}
+	if cfg.MaxFrame == 0 {
+		cfg.MaxFrame = DefaultMaxFrame
+	}
+	r := &Receiver{cfg: cfg, clock: timebase.Unwrapper{Bits: 32}}
+	r.newStream()
+	return r
+}
+
+// newStream forgets what was known of the coded stream.
+func (r *Receiver) newStream() {
+	if r.cfg.Codec.Kind == Video {
+		r.video = assembler{
+			codec: r.cfg.Codec.newDepacketiser(depacketiserConfig{r.cfg.Fmtp, r.cfg.MaxFrame}),
+			chain: dependency{broken: true},
+		}
+	}
+	r.keys = keyAsker{}
+}
+
+// Push takes a packet, which the receiver keeps, that came at the local time at.
+func (r *Receiver) Push(p *rtp.Packet, at timebase.Ticks) {
+	r.stats.Packets++
+	r.stats.Bytes += uint64(len(p.Payload))
+	r.keys.heard = true
+	switch {
+	case !r.started:
+		r.start(p)
+	case r.strange(p) && !r.resync(arrived{p, at}):
+		return
+	}
+	r.accept(arrived{p, at})
+	r.Advance(at)
+}
+
+func (r *Receiver) start(p *rtp.Packet) {
+	r.started, r.ssrc, r.newest = true, p.SSRC, p.Timestamp
+	r.buf.start(p.SequenceNumber)
+}
+
+// accept takes a packet of the running stream.
+func (r *Receiver) accept(p arrived) {
+	offset := r.buf.offset(p.SequenceNumber)
+	switch {
+	case offset < 0 && !r.buf.had(offset):
+		r.stats.Late++
+		return
+	case offset < 0 || !r.buf.put(offset, p):
+		r.stats.Duplicate++
+		return
+	}
+	r.stray = arrived{}
+	r.drain()
+	for r.buf.bytes > r.cfg.MaxBytes {
+		r.giveUp()
+	}
+}
+
+// Advance gives up packets that were waited for too long. It is to be called
+// now and then also if nothing comes.
+func (r *Receiver) Advance(now timebase.Ticks) {
+	for r.buf.count > 0 && now-r.buf.oldest() >= r.cfg.MaxWait {
+		r.giveUp()
+	}
+}
+
+// giveUp gives up the packets missing before the first one held back.
+func (r *Receiver) giveUp() {
+	n := r.buf.skip()
+	r.stats.Lost += uint64(n)
+	r.stats.Gaps++
+	r.lost += n
+	r.lose(n)
+	r.drain()
+}
+
+// drain delivers the packets that are due.
+func (r *Receiver) drain() {
+	for {
+		p, ok := r.buf.take()
+		if !ok {
+			return
+		}
+		r.deliver(p)
+	}
+}
+
+// deliver takes the packets in order.
+func (r *Receiver) deliver(p arrived) {
+	if len(p.Payload) == 0 {
+		r.stats.Padding++
+		return
+	}
+	r.newest = p.Timestamp
+	ts := r.clock.Unwrap(p.Timestamp)
+	if r.cfg.Codec.Kind == Video {
+		r.assemble(p, ts)
+		return
+	}
+	if len(p.Payload) > r.cfg.MaxFrame {
+		r.stats.Malformed++
+		return
+	}
+	r.emit(Unit{RTP: ts, Arrival: p.at, Data: p.Payload})
+}
+
+// emit queues a unit. It reports false if there is no room.
+func (r *Receiver) emit(u Unit) bool {
+	if r.queued+len(u.Data) > r.cfg.MaxBytes {
+		r.stats.FramesDropped++
+		return false
+	}
+	u.SSRC, u.Lost = r.ssrc, r.lost
+	r.lost = 0
+	r.units = append(r.units, u)
+	r.queued += len(u.Data)
+	r.stats.Units++
+	return true
+}
+
+// Pop returns the next unit in decode order.
+func (r *Receiver) Pop() (Unit, bool) {
+	if r.popped == len(r.units) {
+		return Unit{}, false
+	}
+	u := r.units[r.popped]
+	r.units[r.popped] = Unit{}
+	r.popped++
+	r.queued -= len(u.Data)
+	if r.popped == len(r.units) {
+		r.units, r.popped = r.units[:0], 0
+	}
+	return u, true
+}
+
+// WantKeyFrame reports whether to ask the sender for a key frame now: at the
+// start of video and after a loss. It says so once, and then again after 500
+// ms, 1 s, 2 s and every 4 s, as long as packets but no key frame come.
+func (r *Receiver) WantKeyFrame(now timebase.Ticks) bool {
+	return r.cfg.Codec.Kind == Video && r.video.chain.broken && r.keys.ask(now)
+}
+
+// Reset forgets what is buffered and not popped, as after a pause. The packets
+// that are missing until the next one do not count as lost; video goes on with
+// a key frame.
+func (r *Receiver) Reset() {
+	r.started, r.stray, r.lost = false, arrived{}, 0
+	r.buf.start(0)
+	clear(r.units)
+	r.units, r.popped, r.queued = r.units[:0], 0, 0
+	r.restartVideo()
+}
+
+// Unwrap extends a timestamp, such as that of a sender report, in the same way
+// as those of the units.
+func (r *Receiver) Unwrap(timestamp uint32) int64 { return r.clock.Peek(timestamp) }
+
+// Stats returns the counters.
+func (r *Receiver) Stats() Stats { return r.stats }

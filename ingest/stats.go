@@ -1,0 +1,23 @@
+package ingest
+
+// Stats counts what a [Receiver] saw since it was made. [Receiver.Reset] does
+// not clear it.
+type Stats struct {
+	Packets   uint64 // pushed, all of them
+	Bytes     uint64 // of their payloads
+	Padding   uint64 // packets without payload: bandwidth probes
+	Lost      uint64 // packets that were waited for and given up
+	Gaps      uint64 // runs of lost packets
+	Late      uint64 // packets that came after they had been given up
+	Duplicate uint64 // packets that had come before
+	Stray     uint64 // packets that fit neither the stream nor a new one
+	Malformed uint64 // payloads and access units that break their format
+
+	Units         uint64 // handed out
+	KeyFrames     uint64 // of them, key frames
+	FramesDropped uint64 // access units that were incomplete or depended on missing ones
+	Freezes       uint64 // times that a running video had to wait for a key frame
+
+	Resyncs     uint64 // jumps in the sequence numbers, including those below
+	SSRCChanges uint64 // changes of the SSRC in mid-stream
+}

@@ -1,0 +1,82 @@
+package ingest
+
+import "github.com/pion/rtp/codecs"
+
+// vp8 joins the packets of a VP8 frame (RFC 7741).
+type vp8 struct {
+	buf   frameBuffer
+	open  bool
+	first codecs.VP8Packet // descriptor of the frame's first packet
+}
+
+func newVP8(cfg depacketiserConfig) depacketiser {
+	return &vp8{buf: frameBuffer{max: cfg.maxFrame}}
+}
+
+func (d *vp8) add(payload []byte) error {
+	var desc codecs.VP8Packet
+	data, err := desc.Unmarshal(payload)
+	if err != nil || len(data) == 0 {
+		return errShort
+	}
+	start := desc.S == 1 && desc.PID == 0
+	if start == d.open {
+		return errIncomplete
+	}
+	if start {
+		d.first = desc
+	} else if desc.I == d.first.I && desc.PictureID != d.first.PictureID {
+		return errSyntax
+	}
+	d.open = true
+	return d.buf.append(data)
+}
+
+func (d *vp8) take() (accessUnit, error) {
+	d.open = false
+	au := accessUnit{
+		data:        d.buf.take(),
+		discardable: d.first.N == 1,
+		layer: temporalLayer{
+			known: d.first.L == 1 && d.first.T == 1,
+			id:    d.first.TID,
+			sync:  d.first.Y == 1,
+			base:  d.first.TL0PICIDX,
+		},
+	}
+	return au, parseVP8(&au)
+}
+
+func (d *vp8) drop() {
+	d.open = false
+	d.buf.take()
+}
+
+// parseVP8 reads the frame header (RFC 6386 section 9.1). That the first
+// partition is there shows that the frame was not cut.
+func parseVP8(au *accessUnit) error {
+	f := au.data
+	if len(f) < 3 {
+		return errShort
+	}
+	tag := int(f[0]) | int(f[1])<<8 | int(f[2])<<16
+	header := 3
+	if au.key = tag&1 == 0; au.key {
+		header = 10
+		if len(f) < header {
+			return errShort
+		}
+		if f[3] != 0x9d || f[4] != 0x01 || f[5] != 0x2a {
+			return errSyntax
+		}
+		au.width = int(f[6]) | int(f[7]&0x3f)<<8
+		au.height = int(f[8]) | int(f[9]&0x3f)<<8
+		if au.width == 0 || au.height == 0 {
+			return errSyntax
+		}
+	}
+	if header+tag>>5 > len(f) {
+		return errShort
+	}
+	return nil
+}
