@@ -1,0 +1,110 @@
+// Package resample changes the sample rate of mono float32 audio, by a fixed
+// ratio and by the few parts per million that a sender's clock is off, which
+// may be steered while it runs. It does not know about time stamps, gaps or
+// packets.
+//
+// The position in the input is an exact fraction that never drifts; only the
+// filter's coefficients are floating point.
+package resample
+
+import "fmt"
+
+const (
+	// MaxDrift bounds SetDrift in parts per million: 2 %.
+	MaxDrift = 20000
+
+	minRate = 1000
+	maxRate = 192000
+	million = 1_000_000
+	chunk   = 1024 // input samples that are taken at a time
+)
+
+// Resampler converts a stream. Its output sample k belongs to exactly the input
+// instant of k output periods, so it adds no delay to what positions say,
+// although it needs to see Delay input samples beyond that instant. It is not
+// safe for concurrent use.
+type Resampler struct {
+	filter
+	den     int64 // of step and phase
+	nominal int64 // input samples per output sample without drift, in 1/million of 1/den
+	step    int64 // input samples per output sample, in 1/den
+	phase   int64 // of the next output sample between two input samples, in 1/den
+	buf     []float32
+	at      int // index in buf of the first tap for the next output sample
+}
+
+// New returns a converter between two rates in Hz, each 1000 to 192000.
+func New(inRate, outRate int) (*Resampler, error) {
+	if inRate < minRate || inRate > maxRate || outRate < minRate || outRate > maxRate {
+		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
+	}
+	g := gcd(int64(inRate), int64(outRate))
+	r := &Resampler{
+		filter:  newFilter(inRate, outRate),
+		den:     int64(outRate) / g * million,
+		nominal: int64(inRate) / g,
+	}
+	r.buf = make([]float32, 0, r.taps+chunk)
+	r.SetDrift(0)
+	r.Reset()
+	return r, nil
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// SetDrift says how many parts per million the input's clock is faster than its
+// nominal rate: so much more input makes an output sample from now on. It is
+// bounded to ±MaxDrift. The change makes no click.
+func (r *Resampler) SetDrift(ppm int32) {
+	ppm = min(max(ppm, -MaxDrift), MaxDrift)
+	r.step = r.nominal * int64(million+ppm)
+}
+
+// Reset forgets what was heard, as after a gap: the next input sample is at the
+// instant of the next output sample. The drift stays.
+func (r *Resampler) Reset() {
+	r.phase, r.at = 0, 0
+	r.buf = r.buf[:r.taps/2-1]
+	clear(r.buf)
+}
+
+// Delay returns how many input samples beyond its instant an output sample
+// needs. At the end of a stream that many zeros bring out the rest.
+func (r *Resampler) Delay() int { return r.taps / 2 }
+
+// Process takes src and appends the output samples that are complete to dst.
+// It keeps no reference to either. While the rates are equal, the drift is 0
+// and so is the phase, samples pass unchanged.
+func (r *Resampler) Process(dst, src []float32) []float32 {
+	for len(src) > 0 {
+		n := min(len(src), cap(r.buf)-len(r.buf))
+		r.buf = append(r.buf, src[:n]...)
+		src = src[n:]
+		dst = r.drain(dst)
+		done := min(r.at, len(r.buf))
+		r.buf = r.buf[:copy(r.buf, r.buf[done:])]
+		r.at -= done
+	}
+	return dst
+}
+
+func (r *Resampler) drain(dst []float32) []float32 {
+	for r.at+r.taps <= len(r.buf) {
+		if r.phase == 0 && r.step == r.den {
+			n := len(r.buf) - r.taps - r.at + 1
+			now := r.at + r.taps/2 - 1
+			r.at += n
+			return append(dst, r.buf[now:now+n]...)
+		}
+		dst = append(dst, r.apply(r.buf[r.at:], r.phase, r.den))
+		r.phase += r.step
+		r.at += int(r.phase / r.den)
+		r.phase %= r.den
+	}
+	return dst
+}
