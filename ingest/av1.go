@@ -143,11 +143,11 @@ func (d *av1) inspect(kind byte, body []byte) error {
 
 // learn keeps a sequence header and what it says.
 func (d *av1) learn(body []byte) error {
+	if len(body) == 0 || len(body) > maxSequenceHeader {
+		return errSyntax
+	}
 	if bytes.Equal(body, d.raw) {
 		return nil
-	}
-	if len(body) > maxSequenceHeader {
-		return errSyntax
 	}
 	h, err := av1spec.ParseSequenceHeader(body)
 	if err != nil {

@@ -1,0 +1,161 @@
+package whip
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// Lost packets are asked for ten times at most, one second in all: the recorder
+// composes about that far behind, and the stack goes on asking for packets that
+// a retransmission stream has already brought.
+const (
+	nackInterval = 100 * time.Millisecond
+	nackTimes    = 10
+	nackWindow   = 1024 // packets; a power of two
+)
+
+// URIs of header extensions that pion/sdp has no name for.
+const (
+	absCaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+	orientationURI    = "urn:3gpp:video-orientation"
+	av1DependencyURI  = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+)
+
+const (
+	audio = webrtc.RTPCodecTypeAudio
+	video = webrtc.RTPCodecTypeVideo
+)
+
+// codecs lists what can be received, in the order of preference that counts
+// where the publisher has none. Payload types are placeholders: an answer uses
+// those of the offer. A video codec's retransmissions take the next one.
+var codecs = []struct {
+	kind        webrtc.RTPCodecType
+	mime, fmtp  string
+	clock       uint32
+	channels    uint16
+	payloadType webrtc.PayloadType
+}{
+	{audio, webrtc.MimeTypeOpus, "minptime=10;useinbandfec=1", 48000, 2, 111},
+	{audio, webrtc.MimeTypeG722, "", 8000, 0, rtp.PayloadTypeG722},
+	{audio, webrtc.MimeTypePCMU, "", 8000, 0, rtp.PayloadTypePCMU},
+	{audio, webrtc.MimeTypePCMA, "", 8000, 0, rtp.PayloadTypePCMA},
+	{video, webrtc.MimeTypeVP8, "", 90000, 0, 96},
+	{video, webrtc.MimeTypeVP9, "profile-id=0", 90000, 0, 98},
+	{video, webrtc.MimeTypeVP9, "profile-id=2", 90000, 0, 100},
+	{video, webrtc.MimeTypeH264, h264("42001f", 1), 90000, 0, 102},
+	{video, webrtc.MimeTypeH264, h264("42001f", 0), 90000, 0, 104},
+	{video, webrtc.MimeTypeH264, h264("42e01f", 1), 90000, 0, 106},
+	{video, webrtc.MimeTypeH264, h264("42e01f", 0), 90000, 0, 108},
+	{video, webrtc.MimeTypeH264, h264("4d001f", 1), 90000, 0, 112},
+	{video, webrtc.MimeTypeH264, h264("4d001f", 0), 90000, 0, 114},
+	{video, webrtc.MimeTypeH264, h264("64001f", 1), 90000, 0, 116},
+	{video, webrtc.MimeTypeH264, h264("64001f", 0), 90000, 0, 118},
+	{video, webrtc.MimeTypeAV1, "", 90000, 0, 45},
+}
+
+func h264(profile string, mode int) string {
+	return fmt.Sprintf("level-asymmetry-allowed=1;packetization-mode=%d;profile-level-id=%s", mode, profile)
+}
+
+// extensions lists the header extensions that are of use.
+var extensions = []struct {
+	uri   string
+	kinds []webrtc.RTPCodecType
+}{
+	{sdp.SDESMidURI, []webrtc.RTPCodecType{audio, video}},
+	{sdp.SDESRTPStreamIDURI, []webrtc.RTPCodecType{video}},
+	{sdp.SDESRepairRTPStreamIDURI, []webrtc.RTPCodecType{video}},
+	{sdp.ABSSendTimeURI, []webrtc.RTPCodecType{audio, video}},
+	{sdp.TransportCCURI, []webrtc.RTPCodecType{audio, video}},
+	{absCaptureTimeURI, []webrtc.RTPCodecType{audio, video}},
+	{orientationURI, []webrtc.RTPCodecType{video}},
+	{av1DependencyURI, []webrtc.RTPCodecType{video}},
+}
+
+// newMediaEngine registers the codecs, the header extensions and the makers of
+// feedback. Nothing among them sends media.
+func newMediaEngine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
+	m := &webrtc.MediaEngine{}
+	if err := registerCodecs(m); err != nil {
+		return nil, nil, fmt.Errorf("whip: register codecs: %w", err)
+	}
+	for _, e := range extensions {
+		for _, k := range e.kinds {
+			ext := webrtc.RTPHeaderExtensionCapability{URI: e.uri}
+			if err := m.RegisterHeaderExtension(ext, k); err != nil {
+				return nil, nil, fmt.Errorf("whip: register %s: %w", e.uri, err)
+			}
+		}
+	}
+	r, err := newInterceptors()
+	return m, r, err
+}
+
+func registerCodecs(m *webrtc.MediaEngine) error {
+	for _, c := range codecs {
+		feedback := []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}, {Type: webrtc.TypeRTCPFBNACK}}
+		if c.kind == video {
+			feedback = append(
+				feedback,
+				webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+				webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+			)
+		}
+		err := m.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: c.mime, ClockRate: c.clock, Channels: c.channels, SDPFmtpLine: c.fmtp, RTCPFeedback: feedback,
+			},
+			PayloadType: c.payloadType,
+		}, c.kind)
+		if err != nil {
+			return err
+		}
+		if c.kind != video {
+			continue
+		}
+		err = m.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: webrtc.MimeTypeRTX, ClockRate: c.clock, SDPFmtpLine: "apt=" + strconv.Itoa(int(c.payloadType)),
+			},
+			PayloadType: c.payloadType + 1,
+		}, video)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newInterceptors() (*interceptor.Registry, error) {
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("whip: receiver reports: %w", err)
+	}
+	nacks, err := nack.NewGeneratorInterceptor(
+		nack.GeneratorInterval(nackInterval),
+		nack.GeneratorMaxNacksPerPacket(nackTimes),
+		nack.GeneratorSize(nackWindow),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("whip: negative acknowledgements: %w", err)
+	}
+	feedback, err := twcc.NewSenderInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("whip: transport-wide feedback: %w", err)
+	}
+	r := &interceptor.Registry{}
+	r.Add(reports)
+	r.Add(nacks)
+	r.Add(feedback)
+	return r, nil
+}
