@@ -1,0 +1,17 @@
+// Package compositor draws a call as one picture: it lays the tiles out, keeps
+// each in its place, scales pictures into a 4:2:0 canvas and writes the names.
+//
+// A [Compositor] is pulled: its owner calls [Compositor.Compose] once per frame
+// with the tiles of that instant. It has no goroutine, no clock and does no I/O,
+// and the same calls give the same canvas. A tile that did not change costs a
+// comparison; nothing is allocated as long as nobody joins or leaves.
+//
+// All pictures are 8 bit 4:2:0 in the limited range of video (ITU-R BT.601 and
+// BT.709: black is Y 16, white Y 235, Cb and Cr without colour are 128), held in
+// an [image.YCbCr]. Note that the image package itself takes an image.YCbCr to
+// be full range; use [LimitedRange] to make colours.
+//
+// The package decodes and encodes nothing and does not know who is in a call.
+// Text is set rune by rune, in bidirectional order but without joining: scripts
+// such as Arabic and Devanagari appear as separate letters.
+package compositor

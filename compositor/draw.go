@@ -1,0 +1,104 @@
+package compositor
+
+import (
+	"image"
+	"image/color"
+	"strconv"
+)
+
+// clear makes an empty canvas on which all slots have to be drawn.
+func (c *Compositor) clear() {
+	FillRect(c.canvas, c.canvas.Rect, c.background)
+	for i := range c.slots {
+		c.slots[i].drawn = false
+	}
+	if len(c.slots) == 0 {
+		size := c.canvas.Rect.Size()
+		text := centred(c.text, c.emptyText, labelSize(size), size)
+		blend(c.canvas, text.at, text.mask, text.color)
+	}
+	c.stale = false
+}
+
+// update draws a tile into its slot if it looks different from what is there.
+func (c *Compositor) update(s *slot, m *member, t *Tile) error {
+	now := t.look()
+	if s.drawn && s.shown == now {
+		return nil
+	}
+	s.shown, s.drawn = now, true
+	c.changed = append(c.changed, s.rect)
+	err := c.drawPicture(s.rect, t)
+	if t.Picture == nil || err != nil {
+		c.drawAvatar(s.rect, m, t)
+	}
+	if t.Dim {
+		dim(c.canvas, s.rect)
+	}
+	c.drawLabel(s.rect, m, t)
+	return err
+}
+
+// drawPicture copies or scales the picture of a tile, if it has one.
+func (c *Compositor) drawPicture(r image.Rectangle, t *Tile) error {
+	if t.Picture == nil {
+		return nil
+	}
+	src, err := source(t.Picture)
+	if err != nil {
+		return err
+	}
+	if t.Fit == Contain {
+		inner := contain(src.Rect.Size(), r)
+		if inner != r {
+			FillRect(c.canvas, r, black())
+		}
+		r = inner
+	} else {
+		src = view(&src, cover(src.Rect.Size(), r.Size()))
+	}
+	return c.place(r, src)
+}
+
+// place puts all of a picture into the part r of the canvas.
+func (c *Compositor) place(r image.Rectangle, src image.YCbCr) error {
+	c.dst, c.src = view(c.canvas, r), src
+	defer func() { c.src = image.YCbCr{} }() // the picture is only borrowed
+	if c.src.Rect == c.dst.Rect {
+		copyPicture(&c.dst, &c.src)
+		return nil
+	}
+	return c.scaler.Scale(&c.dst, &c.src)
+}
+
+func (c *Compositor) drawAvatar(r image.Rectangle, m *member, t *Tile) {
+	name := clip(t.initialsName())
+	if !m.avatar.fits(name, r.Size()) {
+		m.avatar = sticker{name, r.Size(), avatar(c.text, t.Key, name, r.Size())}
+	}
+	_, around := avatarColors(t.Key)
+	FillRect(c.canvas, r, around)
+	drawLayers(c.canvas, r.Min, m.avatar.layers)
+}
+
+func (c *Compositor) drawLabel(r image.Rectangle, m *member, t *Tile) {
+	name := clip(t.Label)
+	if !m.label.fits(name, r.Size()) {
+		m.label = sticker{name, r.Size(), label(c.text, name, r.Size())}
+	}
+	drawLayers(c.canvas, r.Min, m.label.layers)
+}
+
+// updateMore draws the tile that stands for n others.
+func (c *Compositor) updateMore(s *slot, n int) {
+	now := look{more: n}
+	if s.drawn && s.shown == now {
+		return
+	}
+	s.shown, s.drawn = now, true
+	c.changed = append(c.changed, s.rect)
+	size := s.rect.Size()
+	text := centred(c.text, "+"+strconv.Itoa(n), min(size.X, size.Y)*initialsPart/100, size)
+	FillRect(c.canvas, s.rect, LimitedRange(color.NRGBA{0x3a, 0x3d, 0x45, 0xff}))
+	blend(c.canvas, s.rect.Min.Add(text.at), text.mask, text.color)
+}

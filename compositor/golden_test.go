@@ -1,0 +1,65 @@
+package compositor
+
+import (
+	"fmt"
+	"image"
+	"testing"
+)
+
+// call makes n tiles such as a call has: cameras in two shapes, avatars, long
+// names, one lost connection.
+func call(n int) []Tile {
+	names := []string{
+		"Ann Lee", "Δημήτρης Παπαδόπουλος", "Анна Каренина", "José Ñandú (guest)",
+		"A very long display name that no tile has room for, whatever its size",
+		"bob", "Zoë O'Brien-Smith", "שלום עולם", "x",
+	}
+	tiles := make([]Tile, n)
+	for i := range tiles {
+		tiles[i] = Tile{Key: fmt.Sprint("participant-", i), Label: names[i%len(names)], Version: 1}
+		switch i % 5 {
+		case 0, 3:
+			tiles[i].Picture = gradient(640, 360, i)
+		case 1:
+			tiles[i].Picture = gradient(320, 240, i)
+		case 2:
+			tiles[i].Picture = gradient(180, 320, i)
+		}
+	}
+	if n > 5 {
+		tiles[5].Dim = true
+	}
+	return tiles
+}
+
+func TestGolden(t *testing.T) {
+	screen := Tile{Key: "screen", Label: "Ann Lee's screen", Fit: Contain, Picture: slide(t, 800, 600), Version: 1}
+	for _, test := range []struct {
+		name  string
+		tiles []Tile
+		cfg   Config
+	}{
+		{"empty", nil, Config{EmptyText: "Waiting for participants"}},
+		{"1", call(1), Config{}},
+		{"2", call(2), Config{}},
+		{"5", call(5), Config{}},
+		{"30", call(30), Config{Width: 270, Height: 480}},
+		{"screen", append(call(5), screen), Config{}},
+		{"stage", append(call(5), screen), Config{Layout: ScreenLayout}},
+		{"portrait", call(5), Config{Width: 180, Height: 320}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.cfg.Width == 0 {
+				test.cfg.Width, test.cfg.Height = 384, 216
+			}
+			canvas, _ := compose(t, newCompositor(t, test.cfg), test.tiles)
+			checkGolden(t, test.name, canvas)
+		})
+	}
+}
+
+func TestGoldenFullSize(t *testing.T) {
+	canvas, _ := compose(t, newCompositor(t, Config{}), call(9))
+	part := view(canvas, image.Rect(1280, 0, 1920, 360)) // "Анна Каренина", portrait
+	checkGolden(t, "full", &part)
+}
