@@ -24,7 +24,7 @@ func ExampleReceiver() {
 	}
 	r.Advance(timebase.Second)
 	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
-		fmt.Println(u.Data, "at", u.RTP, "after", u.Lost, "lost")
+		fmt.Printf("%d at %d after %d lost\n", u.Data, u.RTP, u.Lost)
 	}
 	// Output:
 	// [100] at 0 after 0 lost

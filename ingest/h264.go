@@ -82,7 +82,7 @@ func (d *h264) addAggregate(p []byte) error {
 
 // addFragment takes a FU-A: RFC 6184 section 5.8.
 func (d *h264) addFragment(p []byte) error {
-	if len(p) < 3 {
+	if len(p) < 2 {
 		return errShort
 	}
 	first, last, kind := p[1]&0x80 != 0, p[1]&0x40 != 0, p[1]&0x1f

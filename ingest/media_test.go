@@ -92,9 +92,14 @@ func splitAccessUnits(b []byte) (aus [][]byte) {
 	return aus
 }
 
-// hashes decodes units and returns the hash of each picture by its time, which
-// is the index of its frame. It fails if the decoder complains.
-func (c *clip) hashes(t testing.TB, frames map[int][]byte) map[int]string {
+// A picture is what a decoder made of a frame.
+type picture struct {
+	frame int // its number
+	hash  string
+}
+
+// decode decodes frames by their numbers. It fails if the decoder complains.
+func (c *clip) decode(t testing.TB, frames map[int][]byte) (pictures []picture) {
 	t.Helper()
 	stream, format := c.container(frames), "ivf"
 	if c.fourCC == "" {
@@ -108,27 +113,22 @@ func (c *clip) hashes(t testing.TB, frames map[int][]byte) map[int]string {
 	if err != nil || complaints.Len() > 0 {
 		t.Fatalf("ffmpeg: %v: %s", err, complaints.Bytes())
 	}
-	return c.parseHashes(t, frames, string(out))
-}
-
-func (c *clip) parseHashes(t testing.TB, frames map[int][]byte, out string) map[int]string {
-	got := map[int]string{}
 	order := sortedKeys(frames)
-	for line := range strings.Lines(out) {
-		cols := strings.Split(strings.TrimSpace(line), ",")
-		if strings.HasPrefix(line, "#") || len(cols) < 6 {
+	for line := range strings.Lines(string(out)) {
+		cols := strings.Split(line, ",")
+		if len(cols) < 6 || line[0] == '#' {
 			continue
 		}
-		pts, err := strconv.Atoi(strings.TrimSpace(cols[2]))
+		n, err := strconv.Atoi(strings.TrimSpace(cols[2]))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if c.fourCC == "" { // annex B has no times
-			pts = order[len(got)]
+			n = order[len(pictures)]
 		}
-		got[pts] = strings.TrimSpace(cols[5])
+		pictures = append(pictures, picture{n, strings.TrimSpace(cols[5])})
 	}
-	return got
+	return pictures
 }
 
 func (c *clip) container(frames map[int][]byte) []byte {

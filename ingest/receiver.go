@@ -56,6 +56,8 @@ type Unit struct {
 	Lost int
 }
 
+func (u *Unit) size() int { return len(u.Data) + overhead }
+
 // Receiver turns the RTP packets of one track, or of one simulcast layer, into
 // units in decode order. It puts packets in order, waits for missing ones, and
 // hands out no video that depends on something missing: after a loss nothing
@@ -67,7 +69,8 @@ type Receiver struct {
 	cfg   ReceiverConfig
 	stats Stats
 
-	started bool
+	started bool // the sequence number due is known
+	known   bool // ssrc is valid
 	ssrc    uint32
 	clock   timebase.Unwrapper
 	newest  uint32 // timestamp of the last packet delivered
@@ -125,8 +128,14 @@ func (r *Receiver) Push(p *rtp.Packet, at timebase.Ticks) {
 	r.Advance(at)
 }
 
+// start makes p the first packet of a run of sequence numbers.
 func (r *Receiver) start(p *rtp.Packet) {
-	r.started, r.ssrc, r.newest = true, p.SSRC, p.Timestamp
+	if r.known && p.SSRC != r.ssrc {
+		r.stats.SSRCChanges++
+		r.clock.Reset()
+		r.newStream()
+	}
+	r.started, r.known, r.ssrc, r.newest = true, true, p.SSRC, p.Timestamp
 	r.buf.start(p.SequenceNumber)
 }
 
@@ -141,7 +150,7 @@ func (r *Receiver) accept(p arrived) {
 		r.stats.Duplicate++
 		return
 	}
-	r.stray = arrived{}
+	r.dropStray()
 	r.drain()
 	for r.buf.bytes > r.cfg.MaxBytes {
 		r.giveUp()
@@ -189,23 +198,19 @@ func (r *Receiver) deliver(p arrived) {
 		r.assemble(p, ts)
 		return
 	}
-	if len(p.Payload) > r.cfg.MaxFrame {
-		r.stats.Malformed++
-		return
-	}
 	r.emit(Unit{RTP: ts, Arrival: p.at, Data: p.Payload})
 }
 
 // emit queues a unit. It reports false if there is no room.
 func (r *Receiver) emit(u Unit) bool {
-	if r.queued+len(u.Data) > r.cfg.MaxBytes {
+	if r.queued+u.size() > r.cfg.MaxBytes {
 		r.stats.FramesDropped++
 		return false
 	}
 	u.SSRC, u.Lost = r.ssrc, r.lost
 	r.lost = 0
 	r.units = append(r.units, u)
-	r.queued += len(u.Data)
+	r.queued += u.size()
 	r.stats.Units++
 	return true
 }
@@ -218,7 +223,7 @@ func (r *Receiver) Pop() (Unit, bool) {
 	u := r.units[r.popped]
 	r.units[r.popped] = Unit{}
 	r.popped++
-	r.queued -= len(u.Data)
+	r.queued -= u.size()
 	if r.popped == len(r.units) {
 		r.units, r.popped = r.units[:0], 0
 	}

@@ -50,11 +50,7 @@ func TestStreamsWithLoss(t *testing.T) {
 	for name, s := range streams() {
 		c := clips[s.clip]
 		frames := c.frames(t)
-		all := map[int][]byte{}
-		for i, f := range frames {
-			all[i] = f
-		}
-		want := c.hashes(t, all)
+		want := c.decode(t, numbered(frames))
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				pkts, owner := packetise(frames, s.cut())
@@ -90,19 +86,65 @@ func checkLosses(t *testing.T, got map[int]Unit, owner []int, lost map[int]bool,
 	}
 }
 
-func checkPictures(t *testing.T, c *clip, got map[int]Unit, want map[int]string) {
+func checkPictures(t *testing.T, c *clip, got map[int]Unit, want []picture) {
 	t.Helper()
 	frames := map[int][]byte{}
 	for i, u := range got {
 		frames[i] = u.Data
 	}
-	pictures := c.hashes(t, frames)
+	pictures := c.decode(t, frames)
 	if len(pictures) != len(got) {
 		t.Errorf("%d units decode to %d pictures", len(got), len(pictures))
 	}
-	for i, h := range pictures {
-		if want[i] == "" || h != want[i] {
+	for _, p := range pictures {
+		if want[p.frame] != p {
+			t.Errorf("picture %d is not the one that was sent", p.frame)
+		}
+	}
+}
+
+func numbered(frames [][]byte) map[int][]byte {
+	m := map[int][]byte{}
+	for i, f := range frames {
+		m[i] = f
+	}
+	return m
+}
+
+// Two frames of a stream, sent as the spatial layers of one picture, come out
+// as a superframe that decodes to both.
+func TestVP9Superframe(t *testing.T) {
+	c := clips["vp9"]
+	frames := c.frames(t)
+	r := newReceiver(t, c.mime)
+	for i, f := range frames {
+		layer, upper := byte(i%2), byte(i%2)
+		for start := 0; start < len(f); start += 500 {
+			part := f[start:min(start+500, len(f))]
+			last := start+500 >= len(f)
+			head := byte(0xa0) | byte(b2i(start == 0))<<3 | byte(b2i(last))<<2 | byte(b2i(i%12 != 0))<<6
+			payload := append([]byte{head, byte(i / 2), layer<<1 | upper, 0}, part...)
+			r.Push(pkt(uint16(r.Stats().Packets), uint32(i/2), last && i%2 == 1, payload...), 0)
+		}
+	}
+	got := map[int][]byte{}
+	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+		got[int(u.RTP)] = u.Data
+	}
+	pictures, want := c.decode(t, got), c.decode(t, numbered(frames))
+	if len(pictures) != clipFrames || len(got) != clipFrames/2 {
+		t.Fatalf("%d units decode to %d pictures: %+v", len(got), len(pictures), r.Stats())
+	}
+	for i, p := range pictures {
+		if p.hash != want[i].hash {
 			t.Errorf("picture %d is not the one that was sent", i)
 		}
 	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -12,10 +12,10 @@ type arrived struct {
 	at timebase.Ticks
 }
 
-// packetOverhead is about what a packet costs in memory besides its payload.
-const packetOverhead = 200
+// overhead is about what a packet or a unit costs in memory besides its payload.
+const overhead = 200
 
-func (a arrived) size() int { return len(a.Payload) + packetOverhead }
+func (a arrived) size() int { return len(a.Payload) + overhead }
 
 // reorderSpan is how far ahead of the packet that is due another may be.
 // It is a power of two.

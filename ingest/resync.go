@@ -31,25 +31,26 @@ func (r *Receiver) strange(p *rtp.Packet) bool {
 // So single packets, whatever they are, do no harm (RFC 3550 appendix A.1).
 func (r *Receiver) resync(p arrived) bool {
 	first := r.stray
-	r.stray = p
-	if first.Packet == nil {
+	if first.Packet == nil || p.SSRC != first.SSRC || p.SequenceNumber-first.SequenceNumber-1 >= confirm {
+		r.dropStray()
+		r.stray = p
 		return false
 	}
-	if p.SSRC != first.SSRC || p.SequenceNumber-first.SequenceNumber-1 >= confirm {
-		r.stats.Stray++
-		return false
-	}
+	r.stray = arrived{}
 	for r.buf.count > 0 {
 		r.giveUp()
 	}
 	r.stats.Resyncs++
 	r.lose(maxJump)
-	if p.SSRC != r.ssrc {
-		r.stats.SSRCChanges++
-		r.clock.Reset()
-		r.newStream()
-	}
 	r.start(first.Packet)
 	r.accept(first)
 	return true
+}
+
+// dropStray gives up waiting for a packet that confirms the stray one.
+func (r *Receiver) dropStray() {
+	if r.stray.Packet != nil {
+		r.stats.Stray++
+		r.stray = arrived{}
+	}
 }

@@ -2,6 +2,7 @@ package whip_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,7 +126,8 @@ func newPublisher(t *testing.T, f *fixture, networks ...webrtc.NetworkType) *pub
 		t.Fatal(err)
 	}
 	r := &interceptor.Registry{}
-	if err := webrtc.RegisterDefaultInterceptors(m, r); err != nil {
+	// No retransmissions: Pion's carry the rid where they should carry the repaired one.
+	if err := errors.Join(webrtc.ConfigureRTCPReports(r), webrtc.ConfigureSimulcastExtensionHeaders(m)); err != nil {
 		t.Fatal(err)
 	}
 	e := webrtc.SettingEngine{}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/ingest/whip"
@@ -246,19 +247,32 @@ func TestReconnectTakesOver(t *testing.T) {
 }
 
 func TestLostConnectionEnds(t *testing.T) {
-	ended := make(chan error, 1)
-	f := serve(t, func(c *whip.Config) {
-		c.DisconnectAfter, c.DisconnectGrace = 300e6, 300e6
-		c.Hooks.Ended = func(_ whip.SessionInfo, reason error) { ended <- reason }
-	})
-	p := newPublisher(t, f)
-	p.add(vp8)
-	p.publish(ann, p.offer(false, nil)) // and never trickles, nor checks
-	if reason := <-ended; !errors.Is(reason, whip.ErrLost) {
-		t.Errorf("ended because of %v", reason)
-	}
-	if f.sink.joins != 0 {
-		t.Error("joined without a connection")
+	for name, connect := range map[string]bool{"never there": false, "later gone": true} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			f := serve(t, func(c *whip.Config) {
+				c.DisconnectAfter, c.DisconnectGrace = 500*time.Millisecond, 500*time.Millisecond
+				c.Hooks.Ended = func(_ whip.SessionInfo, reason error) { ended <- reason }
+			})
+			p := newPublisher(t, f)
+			p.send(p.add(vp8)...)
+			offer := p.offer(true, nil)
+			if connect {
+				p.publish(ann, offer)
+				f.sink.wait(t, "media", func() bool { return len(f.sink.open(10)) == 1 })
+				if err := p.SCTP().Transport().ICETransport().Stop(); err != nil {
+					t.Error(err)
+				}
+			} else if res := f.do(t, http.MethodPost, ann, offer, "Content-Type", "application/sdp"); res.StatusCode != http.StatusCreated {
+				t.Fatal(res.Status)
+			}
+			if reason := <-ended; !errors.Is(reason, whip.ErrLost) {
+				t.Errorf("ended because of %v", reason)
+			}
+			if joined := f.sink.joins == 1; joined != connect || len(f.sink.roster) != 0 {
+				t.Errorf("%d joins, roster %v", f.sink.joins, f.sink.roster)
+			}
+		})
 	}
 }
 
