@@ -8,10 +8,11 @@ import (
 	"unicode"
 )
 
-// Parts of the shorter side of an avatar tile, in percent.
+// Parts of the shorter side of a tile, in percent.
 const (
 	discPart     = 46
 	initialsPart = 18
+	morePart     = 28 // the number on the tile that stands for others
 )
 
 // palette is the discs' colours: of one strength, all dark enough for white text.

@@ -59,8 +59,8 @@ func isMark(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) }
 // visual reorders a line from logical to visual order (Unicode TR 9). Marks of
 // right-to-left letters are dropped: they would stand before their letters.
 func visual(line []rune) []rune {
-	base, any := direction(line)
-	if !any {
+	base, reorder := direction(line)
+	if !reorder {
 		return line
 	}
 	var p bidi.Paragraph
@@ -98,7 +98,7 @@ func appendReversed(line []rune, run string) []rune {
 
 // direction returns that of the first letter which has one, and whether any is
 // right-to-left.
-func direction(line []rune) (base bidi.Direction, any bool) {
+func direction(line []rune) (base bidi.Direction, rightToLeft bool) {
 	base = bidi.Neutral
 	for _, r := range line {
 		props, _ := bidi.LookupRune(r)
@@ -107,11 +107,11 @@ func direction(line []rune) (base bidi.Direction, any bool) {
 		case bidi.L:
 			dir = bidi.LeftToRight
 		case bidi.R, bidi.AL:
-			dir, any = bidi.RightToLeft, true
+			dir, rightToLeft = bidi.RightToLeft, true
 		}
 		if base == bidi.Neutral {
 			base = dir
 		}
 	}
-	return base, any
+	return base, rightToLeft
 }

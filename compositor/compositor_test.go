@@ -160,7 +160,6 @@ func TestOddPictures(t *testing.T) {
 		"1x2":       newPicture(1, 2),
 		"3x1":       newPicture(3, 1),
 		"odd":       gradient(641, 361, 1),
-		"8192x8192": newPicture(8192, 8192),
 		"8192x1":    newPicture(8192, 1),
 		"even part": whole.SubImage(image.Rect(2, 4, 60, 70)).(*image.YCbCr),
 		"odd part":  whole.SubImage(image.Rect(3, 5, 62, 72)).(*image.YCbCr),
@@ -170,11 +169,28 @@ func TestOddPictures(t *testing.T) {
 	} {
 		for _, fit := range []Fit{Fill, Contain} {
 			c := newCompositor(t, Config{Width: 320, Height: 180})
-			tiles := []Tile{{Key: "a"}, {Key: "b", Picture: p, Fit: fit}, {Key: "c"}}
-			if _, _, err := c.Compose(tiles); err != nil {
-				t.Errorf("%s, %v: %v", name, fit, err)
+			tiles := []Tile{{Key: "a"}, {Key: "b", Fit: fit}, {Key: "c"}}
+			canvas, _ := compose(t, c, tiles)
+			want := newPicture(320, 180)
+			copyPicture(want, canvas)
+			tiles[1].Picture = p
+			canvas, changed := compose(t, c, tiles)
+			FillRect(canvas, changed[0], white())
+			FillRect(want, changed[0], white())
+			if !samePicture(canvas, want) {
+				t.Errorf("%s, %v: drawn outside of the tile", name, fit)
 			}
 		}
+	}
+}
+
+func TestHugePicture(t *testing.T) {
+	p := newPicture(8192, 8192)
+	fill(p.Y, 90)
+	c := newCompositor(t, Config{Width: 64, Height: 64})
+	canvas, _ := compose(t, c, []Tile{{Key: "a", Picture: p, Fit: Contain}})
+	if got := canvas.Y[canvas.YOffset(32, 32)]; got != 90 {
+		t.Errorf("sample is %d, want 90", got)
 	}
 }
 
@@ -344,6 +360,7 @@ func BenchmarkCompose(b *testing.B) {
 				for i := range tiles {
 					tiles[i] = Tile{Key: fmt.Sprint(i), Label: "Ann Lee", Picture: gradient(640, 360, i)}
 				}
+				compose(b, c, tiles)
 				b.ReportAllocs()
 				for b.Loop() {
 					compose(b, c, tiles)

@@ -6,16 +6,12 @@ import (
 	"strconv"
 )
 
-// clear makes an empty canvas on which all slots have to be drawn.
+// clear makes an empty canvas for new slots.
 func (c *Compositor) clear() {
 	FillRect(c.canvas, c.canvas.Rect, c.background)
-	for i := range c.slots {
-		c.slots[i].drawn = false
-	}
 	if len(c.slots) == 0 {
 		size := c.canvas.Rect.Size()
-		text := centred(c.text, c.emptyText, labelSize(size), size)
-		blend(c.canvas, text.at, text.mask, text.color)
+		drawLayers(c.canvas, c.canvas.Rect, centred(c.text, c.emptyText, labelSize(size), size))
 	}
 	c.stale = false
 }
@@ -78,7 +74,7 @@ func (c *Compositor) drawAvatar(r image.Rectangle, m *member, t *Tile) {
 	}
 	_, around := avatarColors(t.Key)
 	FillRect(c.canvas, r, around)
-	drawLayers(c.canvas, r.Min, m.avatar.layers)
+	drawLayers(c.canvas, r, m.avatar.layers...)
 }
 
 func (c *Compositor) drawLabel(r image.Rectangle, m *member, t *Tile) {
@@ -86,7 +82,7 @@ func (c *Compositor) drawLabel(r image.Rectangle, m *member, t *Tile) {
 	if !m.label.fits(name, r.Size()) {
 		m.label = sticker{name, r.Size(), label(c.text, name, r.Size())}
 	}
-	drawLayers(c.canvas, r.Min, m.label.layers)
+	drawLayers(c.canvas, r, m.label.layers...)
 }
 
 // updateMore draws the tile that stands for n others.
@@ -98,7 +94,7 @@ func (c *Compositor) updateMore(s *slot, n int) {
 	s.shown, s.drawn = now, true
 	c.changed = append(c.changed, s.rect)
 	size := s.rect.Size()
-	text := centred(c.text, "+"+strconv.Itoa(n), min(size.X, size.Y)*initialsPart/100, size)
+	text := "+" + strconv.Itoa(n)
 	FillRect(c.canvas, s.rect, LimitedRange(color.NRGBA{0x3a, 0x3d, 0x45, 0xff}))
-	blend(c.canvas, s.rect.Min.Add(text.at), text.mask, text.color)
+	drawLayers(c.canvas, s.rect, centred(c.text, text, min(size.X, size.Y)*morePart/100, size))
 }

@@ -139,5 +139,6 @@ func TestUnusableLayouts(t *testing.T) {
 		if changed != nil || string(after.Y) != luma {
 			t.Errorf("%s: a refused layout changed %v", name, changed)
 		}
+		compose(t, c, call(3)) // in the former layout
 	}
 }

@@ -1,6 +1,7 @@
 package compositor
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"image"
@@ -155,12 +156,11 @@ func writePNG(t *testing.T, path string, p image.Image) {
 
 func readPNG(t *testing.T, path string) image.Image {
 	t.Helper()
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	p, err := png.Decode(f)
+	p, err := png.Decode(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,16 +5,18 @@ import (
 	"image/color"
 )
 
-// layer is a mask of one colour, at a place relative to its tile.
+// layer is a mask of one colour, at a place in its tile.
 type layer struct {
 	mask  *image.Alpha
 	at    image.Point
 	color color.YCbCr
 }
 
-func drawLayers(dst *image.YCbCr, at image.Point, layers []layer) {
+// drawLayers draws layers into the part r of dst, whose corners are even.
+func drawLayers(dst *image.YCbCr, r image.Rectangle, layers ...layer) {
+	tile := view(dst, r)
 	for _, l := range layers {
-		blend(dst, at.Add(l.at), l.mask, l.color)
+		blend(&tile, l.at, l.mask, l.color)
 	}
 }
 

@@ -4,7 +4,9 @@ import "image"
 
 // Scaler scales a whole picture to the size of another. Both are 4:2:0 with
 // their origin at (0, 0), may have strides beyond their width, and do not
-// overlap. Neither may be kept after the call.
+// overlap. Beside dst there are other tiles, so nothing but its samples may be
+// written, not even to the end of a row. Neither may be kept after the call.
+// Package scalertest checks all that.
 type Scaler interface {
 	Scale(dst, src *image.YCbCr) error
 }

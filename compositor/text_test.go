@@ -11,6 +11,7 @@ import (
 	"golang.org/x/image/font/gofont/gomedium"
 	"golang.org/x/image/font/gofont/gomono"
 	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
 )
 
 func newText(t testing.TB, fallbacks ...*opentype.Font) *typesetter {
@@ -113,6 +114,36 @@ func TestLineIsCut(t *testing.T) {
 	short, long := text.line("Annabel…", 20, 500).mask, text.line("Annabel Lee of the sea", 20, 104).mask
 	if !bytes.Equal(short.Pix, long.Pix) {
 		t.Errorf("cut line of %v is not %v", long.Rect, short.Rect)
+	}
+}
+
+func TestCut(t *testing.T) {
+	var glyphs []glyph
+	for _, r := range "Ann B  Lee" {
+		glyphs = append(glyphs, glyph{r: r, advance: 10})
+	}
+	for _, test := range []struct {
+		limit fixed.Int26_6
+		want  string
+	}{
+		{100, "Ann B  Lee"},
+		{99, "Ann B  L…"},
+		{80, "Ann B…"},
+		{60, "Ann B…"},
+		{59, "Ann…"},
+		{40, "Ann…"},
+		{20, "A…"},
+		{19, "…"},
+		{10, "…"},
+		{9, ""},
+		{-1, ""},
+	} {
+		if got := string(cut(glyphs, glyph{r: ellipsis, advance: 10}, test.limit)); got != test.want {
+			t.Errorf("limit %d: %q, want %q", test.limit, got, test.want)
+		}
+	}
+	if got := cut(nil, glyph{r: ellipsis, advance: 10}, 0); len(got) != 0 {
+		t.Errorf("nothing was cut to %q", string(got))
 	}
 }
 
@@ -223,11 +254,13 @@ func FuzzLabel(f *testing.F) {
 	text := newText(f)
 	f.Fuzz(func(t *testing.T, s string, w, h int) {
 		tile := image.Pt(min(max(2, w), 2000), min(max(2, h), 2000))
-		for _, l := range append(label(text, s, tile), avatar(text, s, s, tile)[1]) {
-			r := l.mask.Rect.Add(l.at)
-			if !r.In(image.Rectangle{Max: tile}) && l.mask.Rect.Dx() > tile.X {
+		for _, l := range label(text, s, tile) {
+			if r := l.mask.Rect.Add(l.at); !r.In(image.Rectangle{Max: tile}) {
 				t.Errorf("layer %v outside of tile %v", r, tile)
 			}
+		}
+		if l := avatar(text, s, s, tile)[1]; l.mask.Rect.Dx() > tile.X {
+			t.Errorf("initials of %v outside of tile %v", l.mask.Rect, tile)
 		}
 	})
 }
