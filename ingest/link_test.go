@@ -147,24 +147,25 @@ func newReceiver(t testing.TB, mime string) *Receiver {
 	return NewReceiver(ReceiverConfig{Codec: c})
 }
 
-// streams are the clips and how they are cut into packets.
-func streams() map[string]struct {
+// A stream is a clip and how it is cut into packets.
+type stream struct {
 	clip string
 	cut  func() payloads
-} {
-	type stream = struct {
-		clip string
-		cut  func() payloads
+}
+
+func streams() map[string]stream {
+	vp9 := func(flexible bool) func() payloads {
+		return func() payloads {
+			p := &codecs.VP9Payloader{FlexibleMode: flexible, InitialPictureIDFn: func() uint16 { return 0x7ff0 }}
+			return pionPayloads(p, 200)
+		}
 	}
-	id := func() uint16 { return 0x7ff0 }
 	return map[string]stream{
-		"VP8":            {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{}, 200) }},
-		"VP8 picture ID": {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{EnablePictureID: true}, 300) }},
-		"VP8 layers":     {"vp8t", func() payloads { return vp8Layers(300, clipFrames) }},
-		"VP9 flexible": {"vp9", func() payloads {
-			return pionPayloads(&codecs.VP9Payloader{FlexibleMode: true, InitialPictureIDFn: id}, 200)
-		}},
-		"VP9 non-flexible": {"vp9", func() payloads { return pionPayloads(&codecs.VP9Payloader{InitialPictureIDFn: id}, 200) }},
+		"VP8":              {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{}, 200) }},
+		"VP8 picture ID":   {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{EnablePictureID: true}, 300) }},
+		"VP8 layers":       {"vp8t", func() payloads { return vp8Layers(300, clipFrames) }},
+		"VP9 flexible":     {"vp9", vp9(true)},
+		"VP9 non-flexible": {"vp9", vp9(false)},
 		"H264":             {"h264", func() payloads { return pionPayloads(&codecs.H264Payloader{}, 200) }},
 		"H264 no STAP-A":   {"h264", func() payloads { return pionPayloads(&codecs.H264Payloader{DisableStapA: true}, 300) }},
 		"AV1":              {"av1", func() payloads { return pionPayloads(&codecs.AV1Payloader{}, 200) }},

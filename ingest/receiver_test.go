@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"reflect"
 	"slices"
@@ -57,6 +58,7 @@ func TestAudioOrder(t *testing.T) {
 		{"jump forward", []uint16{1, 5000, 5001, 5002}, "01 88 89 8a", Stats{Resyncs: 1}},
 		{"jump and gap", []uint16{1, 5000, 5002}, "01 88 8a-1", Stats{Resyncs: 1, Lost: 1, Gaps: 1}},
 		{"jump back", []uint16{5000, 1, 2}, "88 01 02", Stats{Resyncs: 1}},
+		{"jump with a gap open", []uint16{1, 3, 5000, 5001}, "01 03-1 88 89", Stats{Resyncs: 1, Lost: 1, Gaps: 1}},
 		{"stray packets", []uint16{1, 5000, 2, 9000, 12000, 3}, "01 02 03", Stats{Stray: 3}},
 		{"longest gap", []uint16{0, 1000, 1}, "00 01 e8-998", Stats{Lost: 998, Gaps: 1}},
 	}
@@ -108,6 +110,15 @@ func TestPaddingIsNoGap(t *testing.T) {
 	expect(t, "padding", r.Stats().Padding, 2)
 }
 
+func TestFramesWithoutMarker(t *testing.T) {
+	r := newReceiver(t, "video/VP8")
+	r.Push(pkt(1, 0, false, append([]byte{0x10}, vp8Key...)...), 0)
+	r.Push(pkt(2, 1, false, append([]byte{0x10}, vp8Inter...)...), 0)
+	expect(t, "units", drainUnits(r), []string{fmt.Sprintf("0:%x", vp8Key)})
+	r.Push(pkt(3, 2, false, append([]byte{0x10}, vp8Inter...)...), 0)
+	expect(t, "units", drainUnits(r), []string{fmt.Sprintf("1:%x", vp8Inter)})
+}
+
 func TestArrivalIsThatOfTheFirstPacket(t *testing.T) {
 	r := newReceiver(t, "video/VP8")
 	r.Push(pkt(0, 0, true), 0)
@@ -140,6 +151,34 @@ func TestOldRetransmission(t *testing.T) {
 	expect(t, "resyncs", st.Resyncs, 0)
 	expect(t, "late", st.Late, 2)
 	expect(t, "units", st.Units, 2)
+}
+
+// A packet older than the memory of what came counts as late.
+func TestVeryOldDuplicate(t *testing.T) {
+	r := newReceiver(t, "audio/opus")
+	for seq := range uint16(1200) {
+		r.Push(pkt(seq, uint32(seq)*960, false, 1), 0)
+	}
+	for _, seq := range []uint16{1199, 200, 100} {
+		r.Push(pkt(seq, uint32(seq)*960, false, 1), 0)
+	}
+	st := r.Stats()
+	expect(t, "duplicate", st.Duplicate, 2)
+	expect(t, "late", st.Late, 1)
+}
+
+// An access unit with a hole is dropped, even if its last part looks whole.
+func TestHoleInAccessUnit(t *testing.T) {
+	c, _ := CodecByMime("video/H264")
+	fmtp := "sprop-parameter-sets=" + base64.StdEncoding.EncodeToString(h264SPS) + "," + base64.StdEncoding.EncodeToString(h264PPS)
+	r := NewReceiver(ReceiverConfig{Codec: c, Fmtp: fmtp})
+	r.Push(pkt(1, 1, false, unhex("060501")...), 0)
+	r.Push(pkt(3, 1, true, unhex("65b811")...), 0)
+	r.Advance(timebase.Second)
+	expect(t, "units with a hole", len(drainUnits(r)), 0)
+	expect(t, "dropped", r.Stats().FramesDropped, 1)
+	r.Push(pkt(4, 2, true, unhex("65b811")...), 0)
+	expect(t, "whole units", len(drainUnits(r)), 1)
 }
 
 func TestSSRCChange(t *testing.T) {
@@ -195,7 +234,8 @@ func TestReset(t *testing.T) {
 func TestSSRCChangeInPause(t *testing.T) {
 	r := newReceiver(t, "video/H264")
 	idr := unhex("78 0016 SPS 0005 PPS 0003 65b811")
-	r.Push(pkt(1, 1, true, idr...), 0)
+	r.Push(pkt(1, 3_000_000_000, true, idr...), 0)
+	r.Push(pkt(2, 3_000_000_001, true, unhex("65b811")...), 0)
 	r.Reset()
 	p := pkt(9, 5, true, unhex("65b811")...)
 	p.SSRC = 9
