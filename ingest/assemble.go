@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -31,7 +32,7 @@ func (r *Receiver) assemble(p arrived, ts int64) {
 	v.arrival = min(v.arrival, p.at)
 	if !v.bad {
 		if err := v.codec.add(p.Payload); err != nil {
-			r.stats.Malformed++
+			r.noteMalformed(err)
 			v.bad = true
 		}
 	}
@@ -49,7 +50,7 @@ func (r *Receiver) endAccessUnit() {
 	}
 	au, err := v.codec.take()
 	if err != nil {
-		r.stats.Malformed++
+		r.noteMalformed(err)
 		r.dropAccessUnit()
 		return
 	}
@@ -98,6 +99,13 @@ func (r *Receiver) lose(n int) {
 func (r *Receiver) dropAccessUnit() {
 	r.stats.FramesDropped++
 	r.lose(1)
+}
+
+// noteMalformed counts what is wrong in itself, not for lack of another packet.
+func (r *Receiver) noteMalformed(err error) {
+	if !errors.Is(err, errIncomplete) {
+		r.stats.Malformed++
+	}
 }
 
 // noteFreeze counts the moments at which a running video lost its footing.

@@ -11,7 +11,7 @@ type Stats struct {
 	Late      uint64 // packets that came after they had been given up
 	Duplicate uint64 // packets that had come before
 	Stray     uint64 // packets that fit neither the stream nor a new one
-	Malformed uint64 // payloads and access units that break their format
+	Malformed uint64 // payloads and access units that break their format in themselves
 
 	Units         uint64 // handed out
 	KeyFrames     uint64 // of them, key frames

@@ -1,6 +1,7 @@
 package whip
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +20,17 @@ const (
 type offer struct {
 	desc       sdp.SessionDescription
 	ufrag, pwd string
-	sections   int // of audio and video that are not rejected
+	sections   int  // of audio and video that are not rejected
+	unbundled  bool // the publisher sent no BUNDLE group, and must get none
 }
 
 // parseOffer checks an offer and gives a mid to media sections that have none.
 // Its errors are statusErrors.
 func parseOffer(body []byte) (*offer, error) {
 	o := &offer{}
+	if !bytes.HasPrefix(body, []byte("v=0")) {
+		return nil, malformed("not an SDP")
+	}
 	if err := o.desc.Unmarshal(body); err != nil {
 		return nil, malformed("not an SDP: %v", err)
 	}
@@ -80,9 +85,14 @@ func (o *offer) checkTransport() error {
 			return unprocessable("a=setup:%s: the publisher must be able to be the DTLS client", setup)
 		}
 	}
-	tag := o.bundleTag()
-	if group := o.bundle(); active > 1 && len(group) < active {
+	group := o.bundle()
+	if active > 1 && len(group) < active {
 		return unprocessable("%d media sections, of which %d are bundled", active, len(group))
+	}
+	tag := o.bundleTag()
+	if len(group) == 0 { // the stack rejects a section that is in no group
+		o.unbundled = true
+		o.desc.WithValueAttribute(sdp.AttrKeyGroup, "BUNDLE "+mid(tag))
 	}
 	o.ufrag, _ = attribute(&o.desc, tag, "ice-ufrag")
 	o.pwd, _ = attribute(&o.desc, tag, "ice-pwd")
@@ -131,7 +141,7 @@ func (o *offer) restart(f fragment) (*offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &offer{ufrag: f.ufrag, pwd: f.pwd, sections: o.sections}
+	n := &offer{ufrag: f.ufrag, pwd: f.pwd, sections: o.sections, unbundled: o.unbundled}
 	if err := n.desc.Unmarshal(text); err != nil {
 		return nil, err
 	}

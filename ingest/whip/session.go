@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,5 +308,9 @@ func (x *session) exchange(ctx context.Context, o *offer) (*sdp.SessionDescripti
 	}
 	x.offer, x.etag, x.trickled = o, `"`+rand.Text()+`"`, 0
 	local := &sdp.SessionDescription{}
-	return local, local.UnmarshalString(x.pc.LocalDescription().SDP)
+	err = local.UnmarshalString(x.pc.LocalDescription().SDP)
+	if o.unbundled {
+		local.Attributes = slices.DeleteFunc(local.Attributes, func(a sdp.Attribute) bool { return a.Key == sdp.AttrKeyGroup })
+	}
+	return local, err
 }
