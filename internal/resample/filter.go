@@ -3,10 +3,10 @@ package resample
 import "math"
 
 const (
-	lobes  = 48     // taps at the lower of the two rates
-	phases = 256    // rows of the table per input sample
+	lobes  = 48    // taps at the lower of the two rates
+	phases = 256   // rows of the table per input sample
 	cutoff = 0.975 // -6 dB point over the lower of the two Nyquist rates
-	beta   = 7.4    // Kaiser window: stop band at about -75 dB
+	beta   = 7.4   // Kaiser window: stop band at about -75 dB
 )
 
 // filter is a windowed sinc, tabulated at 256 phases between two input samples.
