@@ -1,0 +1,228 @@
+package callreel
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// Conversation is a call: a roster of participants and their tracks, which are
+// there whether or not a recording is attached. It implements [ingest.Sink] and
+// is safe for concurrent use.
+type Conversation struct {
+	id  string
+	eng *Engine
+
+	mu      sync.Mutex
+	members []*member // in order of joining; with a recording attached also those who left lately
+	rec     *Recording
+	gate    gate
+	version uint64 // changes with members and their tracks
+}
+
+var _ ingest.Sink = (*Conversation)(nil)
+
+// ConversationInfo is a snapshot of a conversation.
+type ConversationInfo struct {
+	ID           string
+	Participants []ParticipantInfo
+	Recording    *Recording // nil if none is attached
+}
+
+// ID returns the conversation's id.
+func (c *Conversation) ID() string { return c.id }
+
+// Info returns a snapshot.
+func (c *Conversation) Info() ConversationInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	info := ConversationInfo{ID: c.id, Recording: c.rec}
+	for _, m := range c.members {
+		if m.left == never {
+			info.Participants = append(info.Participants, m.info(c.eng.clock))
+		}
+	}
+	return info
+}
+
+// enter returns the conversation that the engine knows by this id, locked. It
+// is c itself, unless c ended, or another began, since c was looked up.
+func (c *Conversation) enter() *Conversation {
+	for {
+		cur := c.eng.enlist(c)
+		cur.mu.Lock()
+		if known, ok := c.eng.Lookup(c.id); ok && known == cur {
+			return cur
+		}
+		cur.mu.Unlock()
+	}
+}
+
+// Join puts a participant on the roster until leave was called as often as Join.
+func (c *Conversation) Join(p ingest.Participant) (leave func(), err error) {
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	c = c.enter()
+	defer c.mu.Unlock()
+	m := c.join(p)
+	return sync.OnceFunc(func() { c.leave(m) }), nil
+}
+
+// join counts a participant in; c.mu is held.
+func (c *Conversation) join(p ingest.Participant) *member {
+	i := slices.IndexFunc(c.members, func(m *member) bool { return m.id == p.ID && m.left == never })
+	if i >= 0 {
+		m := c.members[i]
+		m.joins++
+		if p.Name != "" && p.Name != m.name {
+			m.name = p.Name
+			c.version++
+		}
+		return m
+	}
+	m := newMember(p, c.eng.clock.now(), c.gate)
+	c.members = append(c.members, m)
+	c.version++
+	return m
+}
+
+func (c *Conversation) leave(m *member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m.joins--; m.joins > 0 {
+		return
+	}
+	m.left = c.eng.clock.now()
+	c.version++
+	if c.rec == nil {
+		c.prune(never)
+	}
+}
+
+// prune forgets members who left before at; c.mu is held.
+func (c *Conversation) prune(at timebase.Ticks) {
+	n := len(c.members)
+	c.members = slices.DeleteFunc(c.members, func(m *member) bool { return m.left < at })
+	if len(c.members) != n {
+		c.version++
+	}
+	if len(c.members) == 0 && c.rec == nil {
+		c.eng.forget(c)
+	}
+}
+
+// AddTrack announces a track of a participant, or a simulcast layer of one.
+func (c *Conversation) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
+	if err := info.Normalise(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	codec, err := ingest.CodecByMime(info.MimeType)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	c = c.enter()
+	defer c.mu.Unlock()
+	m := c.join(info.Participant)
+	l := &layer{info: info, codec: codec, member: m, conv: c}
+	m.add(l, c.eng.clock.now())
+	c.version++
+	return l, nil
+}
+
+// drop ends a layer.
+func (c *Conversation) drop(l *layer) {
+	l.member.remove(l, c.eng.clock.now())
+	c.mu.Lock()
+	c.version++
+	c.mu.Unlock()
+	c.leave(l.member)
+}
+
+// attach makes rec the conversation's recording and opens the gate. It returns
+// the conversation that rec is attached to.
+func (c *Conversation) attach(rec *Recording, g gate) (*Conversation, error) {
+	c = c.enter()
+	defer c.mu.Unlock()
+	if c.rec != nil {
+		return nil, ErrBusy
+	}
+	c.rec = rec
+	c.setGate(g)
+	return c, nil
+}
+
+// detach ends what attach began.
+func (c *Conversation) detach(rec *Recording) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rec != rec {
+		return
+	}
+	c.rec = nil
+	c.setGate(gate{})
+	c.prune(never)
+}
+
+// pass changes what the gate lets through.
+func (c *Conversation) pass(g gate) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.setGate(g)
+}
+
+func (c *Conversation) setGate(g gate) {
+	c.gate = g
+	for _, m := range c.members {
+		m.setGate(g)
+	}
+}
+
+// roster returns the members if they changed since version, those who left
+// before at no longer among them.
+func (c *Conversation) roster(dst []*member, version uint64, at timebase.Ticks) ([]*member, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prune(at)
+	if c.version == version {
+		return dst, version
+	}
+	return append(dst[:0], c.members...), c.version
+}
+
+// present returns how many participants are in the call.
+func (c *Conversation) present() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, m := range c.members {
+		if m.left == never {
+			n++
+		}
+	}
+	return n
+}
+
+// localClock counts ticks since an epoch. Local times are its readings.
+type localClock struct{ epoch time.Time }
+
+func (c localClock) now() timebase.Ticks { return c.at(time.Now()) }
+
+func (c localClock) at(t time.Time) timebase.Ticks { return timebase.FromDuration(t.Sub(c.epoch)) }
+
+func (c localClock) time(t timebase.Ticks) time.Time { return c.epoch.Add(t.Duration()) }
+
+// infos describes members, also those who have left.
+func (c *Conversation) infos(members []*member) []ParticipantInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]ParticipantInfo, 0, len(members))
+	for _, m := range members {
+		out = append(out, m.info(c.eng.clock))
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package callreel
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/image/font/opentype"
+
+	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/storage"
+)
+
+// Engine holds conversations and their recordings. It is safe for concurrent use.
+type Engine struct {
+	cfg   Config
+	clock localClock
+	spool *storage.Spool
+	fonts []*opentype.Font
+
+	mu            sync.Mutex
+	closed        bool
+	conversations map[string]*Conversation
+	recordings    map[string]*Recording // running ones
+}
+
+// New checks the configuration and returns an engine. It starts
+// nothing. Close it.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Spool == "" {
+		cfg.Spool = filepath.Join(os.TempDir(), "callreel-spool")
+	}
+	fonts, err := loadFonts(cfg.Fonts)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{
+		cfg:           cfg,
+		clock:         localClock{time.Now()},
+		spool:         storage.NewSpool(cfg.Spool),
+		fonts:         fonts,
+		conversations: make(map[string]*Conversation),
+		recordings:    make(map[string]*Recording),
+	}, nil
+}
+
+func loadFonts(files []string) ([]*opentype.Font, error) {
+	var fonts []*opentype.Font
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, invalid("font: %v", err)
+		}
+		parsed, err := compositor.ParseFonts(data)
+		if err != nil {
+			return nil, invalid("font %s: %v", name, err)
+		}
+		fonts = append(fonts, parsed...)
+	}
+	return fonts, nil
+}
+
+// Conversation returns the conversation of that id. It begins with the first
+// participant or recording, and ends when it has neither.
+func (e *Engine) Conversation(id string) (*Conversation, error) {
+	if id == "" || len(id) > 1024 {
+		return nil, invalid("conversation id of %d bytes", len(id))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	if c := e.conversations[id]; c != nil {
+		return c, nil
+	}
+	return &Conversation{id: id, eng: e}, nil
+}
+
+// enlist returns the conversation known by c's id; if there is none, it is c from now on.
+func (e *Engine) enlist(c *Conversation) *Conversation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if known := e.conversations[c.id]; known != nil {
+		return known
+	}
+	e.conversations[c.id] = c
+	return c
+}
+
+// Lookup returns the conversation of that id if there is one.
+func (e *Engine) Lookup(id string) (*Conversation, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, ok := e.conversations[id]
+	return c, ok
+}
+
+// Conversations returns the conversations, sorted by id.
+func (e *Engine) Conversations() []*Conversation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.SortedFunc(maps.Values(e.conversations), func(a, b *Conversation) int {
+		return strings.Compare(a.id, b.id)
+	})
+}
+
+// Recording returns a recording that has not ended.
+func (e *Engine) Recording(id string) (*Recording, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, ok := e.recordings[id]
+	return r, ok
+}
+
+// Recordings returns the recordings that have not ended, the oldest first.
+func (e *Engine) Recordings() []*Recording {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.SortedFunc(maps.Values(e.recordings), func(a, b *Recording) int {
+		return a.startTime.Compare(b.startTime)
+	})
+}
+
+// Start begins a recording of a conversation, which need not have participants
+// yet. It returns once the first file is open: from then on media is recorded.
+// It fails with [ErrBusy], [ErrFull], [ErrInvalid], or because of the spool.
+func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, error) {
+	cfg.setDefaults()
+	if err := errors.Join(ctx.Err(), cfg.check()); err != nil {
+		return nil, err
+	}
+	c, err := e.Conversation(cfg.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	r := newRecording(e, c, cfg)
+	if err := e.register(r); err != nil {
+		return nil, err
+	}
+	if err := r.start(); err != nil {
+		e.unregister(r)
+		return nil, err
+	}
+	return r, nil
+}
+
+func (e *Engine) register(r *Recording) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return ErrClosed
+	case e.cfg.MaxRecordings > 0 && len(e.recordings) >= e.cfg.MaxRecordings:
+		return ErrFull
+	case e.recordings[r.id] != nil:
+		return invalid("a recording %q is running", r.id)
+	}
+	e.recordings[r.id] = r
+	return nil
+}
+
+func (e *Engine) unregister(r *Recording) {
+	e.mu.Lock()
+	delete(e.recordings, r.id)
+	e.mu.Unlock()
+}
+
+// forget drops an empty conversation, whose lock is held: an engine's lock is
+// taken after a conversation's, never before.
+func (e *Engine) forget(c *Conversation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.conversations[c.id] == c {
+		delete(e.conversations, c.id)
+	}
+}
+
+// Close stops all recordings and waits until they have ended or ctx has. It
+// returns what went wrong with any of them.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	var errs []error
+	recordings := e.Recordings()
+	for _, r := range recordings {
+		r.requestStop(EndShutdown)
+	}
+	for _, r := range recordings {
+		res, err := r.wait(ctx)
+		errs = append(errs, err, res.Err)
+	}
+	return errors.Join(errs...)
+}

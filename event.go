@@ -1,0 +1,26 @@
+package callreel
+
+import "time"
+
+// EventType says what an Event is about.
+type EventType string
+
+// The events of a recording.
+const (
+	StateChanged EventType = "StateChanged" // State is the new state
+	ChunkStored  EventType = "ChunkStored"  // Chunk is in the store
+	ChunkFailed  EventType = "ChunkFailed"  // Chunk is in the spool only; Err says why
+	Ended        EventType = "Ended"        // Result is final
+)
+
+// Event tells what happened to a recording.
+type Event struct {
+	Type         EventType
+	Time         time.Time
+	Conversation string
+	Recording    string
+	State        State
+	Chunk        *Chunk
+	Result       *Result
+	Err          error
+}

@@ -1,0 +1,85 @@
+package callreel
+
+import (
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// unit is a coded frame with the local time at which it was captured.
+type unit struct {
+	ingest.Unit
+	at timebase.Ticks
+}
+
+// feed is the recording's end of a layer: what has come and is not due yet. It
+// belongs to the recording; the layer's own state is read under its lock.
+type feed struct {
+	layer *layer
+	queue []ingest.Unit
+	due   []unit // of the last pull
+}
+
+// pull moves what the receiver has into the queue and what was captured before
+// limit from the queue to due, in decode order; member.mu is held. Nothing is
+// queued for long: no unit is dated after its arrival by more than a map's error.
+func (f *feed) pull(now, limit timebase.Ticks) {
+	f.due = f.due[:0]
+	l := f.layer
+	if l.receiver != nil {
+		l.receiver.Advance(now)
+		for u, ok := l.receiver.Pop(); ok; u, ok = l.receiver.Pop() {
+			f.queue = append(f.queue, u)
+		}
+	}
+	n := 0
+	for ; n < len(f.queue); n++ {
+		u := f.queue[n]
+		at := l.date(u)
+		if at >= limit {
+			break
+		}
+		f.due = append(f.due, unit{u, at})
+	}
+	rest := copy(f.queue, f.queue[n:])
+	clear(f.queue[rest:])
+	f.queue = f.queue[:rest]
+}
+
+// date returns when a unit was captured, in local time. One of a stream that
+// has ended since, by a change of SSRC, is dated by its arrival.
+func (l *layer) date(u ingest.Unit) timebase.Ticks {
+	if u.SSRC != l.ssrc {
+		return u.Arrival
+	}
+	at, _ := l.clock.At(uint32(u.RTP))
+	return at
+}
+
+// restart forgets what has come but is not pulled, and asks for a key frame.
+func (f *feed) restart(wanted bool) {
+	m := f.layer.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.layer.unwanted = !wanted
+	if f.layer.receiver != nil && wanted {
+		f.layer.receiver.Reset()
+	}
+	f.queue = f.queue[:0]
+}
+
+// drain saves what was captured before a pause, so that the receiver can start
+// afresh after it: the packets of the pause are not lost, and video goes on
+// with a key frame.
+func (f *feed) drain() {
+	m := f.layer.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := f.layer.receiver
+	if r == nil {
+		return
+	}
+	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+		f.queue = append(f.queue, u)
+	}
+	r.Reset()
+}

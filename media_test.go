@@ -1,0 +1,119 @@
+package callreel_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+)
+
+// movie is a decoded recording: grey pictures at a quarter of the size, and samples.
+type movie struct {
+	t      testing.TB
+	size   image.Point
+	frames [][]byte
+	pcm    []float64
+}
+
+// decode decodes a file with ffmpeg, which must find nothing wrong with it.
+func decode(t testing.TB, file string, size image.Point) *movie {
+	t.Helper()
+	small := size.Div(4)
+	video := ffmpeg(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
+		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+	audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-")
+	m := &movie{t: t, size: small}
+	for n := small.X * small.Y; len(video) >= n; video = video[n:] {
+		m.frames = append(m.frames, video[:n])
+	}
+	for ; len(audio) >= 2; audio = audio[2:] {
+		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
+	}
+	return m
+}
+
+func ffmpeg(t testing.TB, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("ffmpeg", append([]string{"-v", "warning", "-xerror"}, args...)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil || errs.Len() > 0 {
+		t.Fatalf("ffmpeg: %v\n%s", err, errs.String())
+	}
+	return out.Bytes()
+}
+
+func ffprobe(t testing.TB, file string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("ffprobe", append([]string{"-v", "error", "-of", "csv=p=0"}, append(args, file)...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ffprobe: %v\n%s", err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// grey returns the mean luma in the middle of a tile (in full-size pixels) of frame n.
+func (m *movie) grey(n int, tile image.Rectangle) float64 {
+	c := image.Pt((tile.Min.X+tile.Max.X)/8, (tile.Min.Y+tile.Max.Y)/8)
+	sum, count := 0.0, 0.0
+	for y := c.Y - 4; y < c.Y+4; y++ {
+		for x := c.X - 4; x < c.X+4; x++ {
+			sum += float64(m.frames[n][y*m.size.X+x])
+			count++
+		}
+	}
+	return sum / count
+}
+
+// level returns the amplitude of a tone of that frequency between two samples.
+func (m *movie) level(hertz float64, from, to int) float64 {
+	var re, im float64
+	from, to = max(from, 0), min(to, len(m.pcm))
+	for i := from; i < to; i++ {
+		s, c := math.Sincos(2 * math.Pi * hertz * float64(i) / 16000)
+		re, im = re+m.pcm[i]*c, im+m.pcm[i]*s
+	}
+	return 2 * math.Hypot(re, im) / float64(max(to-from, 1))
+}
+
+// beeps returns where beeps of a frequency begin, in seconds, to a millisecond.
+func (m *movie) beeps(hertz float64) []float64 {
+	const step, window = 16, 160 // 1 ms, 10 ms
+	var out []float64
+	on := false
+	for i := 0; i+window <= len(m.pcm); i += step {
+		l := m.level(hertz, i, i+window)
+		switch {
+		case !on && l > 0.12: // half of the beep's amplitude: the middle of the window is at its edge
+			on = true
+			out = append(out, float64(i+window/2)/16000)
+		case on && l < 0.06:
+			on = false
+		}
+	}
+	return out
+}
+
+// flashes returns the numbers of the frames in which a tile turns white.
+func (m *movie) flashes(tile image.Rectangle) []int {
+	var out []int
+	on := false
+	for n := range m.frames {
+		now := m.grey(n, tile) > 215
+		if now && !on {
+			out = append(out, n)
+		}
+		on = now
+	}
+	return out
+}
+
+// stored returns the path of a chunk in a directory store.
+func stored(dir, key string) string { return filepath.Join(dir, filepath.FromSlash(key)) }
+

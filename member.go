@@ -1,0 +1,234 @@
+package callreel
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// gate is the span of local time whose media is let through to the recording.
+// The zero gate is shut: without a recording, packets only keep the clocks.
+type gate struct{ from, until timebase.Ticks }
+
+func (g gate) shut() bool { return g.from == g.until }
+
+func (g gate) passes(at timebase.Ticks) bool { return g.from <= at && at < g.until }
+
+// member is one stay of a participant in a call. What is above mu is guarded by
+// the conversation; mu is held for moments only, so that whoever brings packets
+// never waits for a decoder.
+type member struct {
+	id, name string
+	joins    int
+	joined   timebase.Ticks
+	left     timebase.Ticks // never, while present
+
+	mu     sync.Mutex
+	sync   timebase.Sync
+	gate   gate
+	tracks []*track // also those that ended lately, until the recording has used them up
+}
+
+func newMember(p ingest.Participant, now timebase.Ticks, g gate) *member {
+	return &member{id: p.ID, name: p.Name, joined: now, left: never, gate: g}
+}
+
+func (m *member) label() string {
+	if m.name != "" {
+		return m.name
+	}
+	return m.id
+}
+
+func (m *member) info(clock localClock) ParticipantInfo {
+	info := ParticipantInfo{ID: m.id, Name: m.name, Joined: clock.time(m.joined)}
+	if m.left != never {
+		info.Left = clock.time(m.left)
+	}
+	return info
+}
+
+// track is a track with its layers: one, or several of a simulcast.
+type track struct {
+	id     string
+	kind   ingest.Kind
+	role   ingest.Role
+	ended  timebase.Ticks // never, while it lives
+	layers []*layer
+}
+
+// layer is a stream of packets. It is the writer that a source gets.
+type layer struct {
+	info   ingest.TrackInfo
+	codec  *ingest.Codec
+	member *member
+	conv   *Conversation
+
+	// Guarded by member.mu.
+	closed   bool
+	clock    *timebase.Map
+	ssrc     uint32
+	started  bool
+	receiver *ingest.Receiver // nil while the gate is shut
+	unwanted bool             // another layer is used: ask for no key frames
+}
+
+var _ ingest.Writer = (*layer)(nil)
+
+// add puts a layer into its track, or into a new one that takes the old one's place.
+func (m *member) add(l *layer, now timebase.Ticks) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l.clock = m.sync.NewMap(timebase.Rate(l.info.ClockRate))
+	l.open(m.gate)
+	t := m.live(l.info.ID)
+	if t != nil && (l.info.RID == "" || t.has(l.info.RID)) {
+		t.ended = now
+		t = nil
+	}
+	if t == nil {
+		t = &track{id: l.info.ID, kind: l.codec.Kind, role: l.info.Role, ended: never}
+		m.tracks = append(m.tracks, t)
+	}
+	t.layers = append(t.layers, l)
+}
+
+func (m *member) live(id string) *track {
+	i := slices.IndexFunc(m.tracks, func(t *track) bool { return t.id == id && t.ended == never })
+	if i < 0 {
+		return nil
+	}
+	return m.tracks[i]
+}
+
+func (t *track) has(rid string) bool {
+	return slices.ContainsFunc(t.layers, func(l *layer) bool { return l.info.RID == rid && !l.closed })
+}
+
+// remove closes a layer; the track ends with its last one.
+func (m *member) remove(l *layer, now timebase.Ticks) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l.closed = true
+	for _, t := range m.tracks {
+		open := slices.ContainsFunc(t.layers, func(l *layer) bool { return !l.closed })
+		if t.ended == never && !open {
+			t.ended = now
+		}
+	}
+	if m.gate.shut() {
+		m.forget(never)
+	}
+}
+
+// forget drops the tracks that ended before at; mu is held.
+func (m *member) forget(at timebase.Ticks) {
+	m.tracks = slices.DeleteFunc(m.tracks, func(t *track) bool { return t.ended < at })
+}
+
+func (m *member) setGate(g gate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gate = g
+	if g.shut() {
+		m.forget(never)
+	}
+	for _, t := range m.tracks {
+		for _, l := range t.layers {
+			l.open(g)
+		}
+	}
+}
+
+// open makes the receiver that a recording needs, or drops it with the recording.
+func (l *layer) open(g gate) {
+	switch {
+	case g.shut():
+		l.receiver = nil
+	case l.receiver == nil:
+		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: l.codec, Fmtp: l.info.Fmtp})
+	}
+}
+
+// WriteRTP takes a packet. It keeps the clocks in any case; the payload goes on
+// only if it was captured while a recording is active.
+func (l *layer) WriteRTP(p *rtp.Packet, arrival time.Time) error {
+	now := l.conv.eng.clock.at(arrival)
+	ask, err := l.write(p, now)
+	if ask && l.info.RequestKeyFrame != nil {
+		l.info.RequestKeyFrame()
+	}
+	return err
+}
+
+func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err error) {
+	m := l.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l.closed {
+		return false, ingest.ErrClosed
+	}
+	if l.started && p.SSRC != l.ssrc {
+		l.clock.Reset()
+	}
+	l.started, l.ssrc = true, p.SSRC
+	l.clock.Observe(p.Timestamp, now)
+	if l.receiver == nil {
+		return false, nil
+	}
+	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
+		l.receiver.Push(p, now)
+	}
+	open := m.gate.until == never
+	return open && !l.unwanted && l.receiver.WantKeyFrame(now), nil
+}
+
+// WriteRTCP takes control packets. Sender reports of other streams are ignored.
+func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
+	m := l.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l.closed {
+		return ingest.ErrClosed
+	}
+	for _, p := range ps {
+		if sr, ok := p.(*rtcp.SenderReport); ok && l.started && sr.SSRC == l.ssrc {
+			l.clock.Report(sr.NTPTime, sr.RTPTime)
+		}
+	}
+	return nil
+}
+
+// Close ends the layer, and the track with its last one.
+func (l *layer) Close() error {
+	l.member.mu.Lock()
+	closed := l.closed
+	l.closed = true
+	l.member.mu.Unlock()
+	if !closed {
+		l.conv.drop(l)
+	}
+	return nil
+}
+
+// stats joins what the receiver counted with what the decoder did.
+func (l *layer) stats(d decodeStats) TrackStats {
+	l.member.mu.Lock()
+	defer l.member.mu.Unlock()
+	s := TrackStats{
+		Participant: l.member.id, Track: l.info.ID, RID: l.info.RID, MimeType: l.info.MimeType,
+		Decoded: d.decoded, DecodeErrors: d.errors, Concealed: d.concealed * 1000 / mixRate,
+	}
+	if l.receiver != nil {
+		r := l.receiver.Stats()
+		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late
+		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
+	}
+	return s
+}

@@ -1,0 +1,232 @@
+package callreel
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/Eyevinn/mp4ff/avc"
+
+	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/muxer"
+)
+
+// keyInterval is the longest time between key frames.
+const keyInterval = 4 * timebase.Second
+
+// output encodes the frames and the mix and writes them as chunks. Frames are
+// numbered and samples counted from the start of the recording.
+type output struct {
+	cfg      RecordingConfig
+	frameLen timebase.Ticks
+	venc     *codec.VideoEncoder
+	aenc     *codec.AACEncoder
+	mux      *muxer.Muxer
+	pcm      []int16 // less than a frame of AAC
+	samples  int64   // position of pcm
+	chunks   []chunkBytes
+}
+
+// chunkBytes counts what goes into a chunk.
+type chunkBytes struct {
+	start        timebase.Ticks
+	reason       string // why the chunk before ended
+	video, audio int64
+}
+
+// Why a chunk ended, in the words of ACS.
+const (
+	chunkSessionEnded = "SessionEnded"
+	chunkFullSize     = "ChunkMaximumSizeExceeded"
+	chunkFullTime     = "ChunkMaximumTimeExceeded"
+)
+
+// newOutput opens the encoders. The files are made by create when they begin.
+func newOutput(cfg RecordingConfig, start time.Time, create func(index int) (*os.File, error)) (*output, error) {
+	o := &output{cfg: cfg, frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate), chunks: make([]chunkBytes, 1)}
+	if err := o.open(start, create); err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *output) open(start time.Time, create func(index int) (*os.File, error)) (err error) {
+	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if o.aenc, err = codec.NewAACEncoder(mixRate, int64(o.cfg.AudioBitRate)); err != nil {
+		return err
+	}
+	video, err := o.videoTrack()
+	if err != nil {
+		return err
+	}
+	audio := &muxer.AudioTrack{Config: o.aenc.Config(), SampleRate: mixRate, BitRate: o.cfg.AudioBitRate}
+	o.mux, err = muxer.New(muxer.Config{Video: video, Audio: audio, Created: start}, func(index int) (muxer.File, error) {
+		return create(index)
+	})
+	return err
+}
+
+func (o *output) videoConfig() codec.VideoEncoderConfig {
+	options := o.cfg.Video.Options
+	if o.cfg.Video.Encoder == "libx264" {
+		options = maps.Clone(x264Options)
+		maps.Copy(options, o.cfg.Video.Options)
+	}
+	return codec.VideoEncoderConfig{
+		Encoder: o.cfg.Video.Encoder, Options: options,
+		Width: o.cfg.Width, Height: o.cfg.Height, FrameRate: o.cfg.FrameRate,
+		KeyInterval: int(keyInterval / o.frameLen), GlobalHeader: true,
+	}
+}
+
+func (o *output) videoTrack() (*muxer.VideoTrack, error) {
+	header := o.venc.Header()
+	sps := avc.ExtractNalusOfTypeFromByteStream(avc.NALU_SPS, header, false)
+	pps := avc.ExtractNalusOfTypeFromByteStream(avc.NALU_PPS, header, false)
+	if len(sps) == 0 || len(pps) == 0 {
+		return nil, fmt.Errorf("%s gave no parameter sets", o.cfg.Video.Encoder)
+	}
+	return &muxer.VideoTrack{
+		Width: o.cfg.Width, Height: o.cfg.Height, SPS: sps, PPS: pps,
+		// As the encoder is told: BT.709 primaries and transfer, BT.601 matrix.
+		Colour:      muxer.Colour{Primaries: 1, Transfer: 1, Matrix: 6},
+		DecodeDelay: int64(o.venc.DecodeDelay()) * int64(o.frameLen),
+	}, nil
+}
+
+// video encodes frame n.
+func (o *output) video(canvas *image.YCbCr, n int64) error {
+	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
+	if err != nil {
+		return err
+	}
+	packets, err := o.venc.Encode(canvas, n, cut || n == 0)
+	if err != nil {
+		return err
+	}
+	return o.writeVideo(packets)
+}
+
+// rotate begins a new chunk at pos if the open one is full.
+func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
+	last, cur := o.chunks[len(o.chunks)-1], o.mux.Current()
+	reason := ""
+	switch {
+	case timebase.Ticks(cur.Start) < last.start: // the last cut is not written yet
+	case pos-last.start >= timebase.FromDuration(o.cfg.ChunkDuration):
+		reason = chunkFullTime
+	case cur.Bytes >= o.cfg.ChunkBytes:
+		reason = chunkFullSize
+	}
+	if reason == "" {
+		return false, nil
+	}
+	if err := o.mux.CutAt(int64(pos)); err != nil {
+		return false, fmt.Errorf("begin a new chunk: %w", err)
+	}
+	o.chunks = append(o.chunks, chunkBytes{start: pos, reason: reason})
+	return true, nil
+}
+
+func (o *output) writeVideo(packets []codec.Packet) error {
+	for _, p := range packets {
+		s := muxer.Sample{
+			Data:     avc.ConvertByteStreamToNaluSample(p.Data),
+			PTS:      p.PTS * int64(o.frameLen),
+			DTS:      p.DTS * int64(o.frameLen),
+			Duration: int64(o.frameLen),
+			Key:      p.Key,
+		}
+		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
+		if err := o.mux.WriteVideo(s); err != nil {
+			return fmt.Errorf("write video: %w", err)
+		}
+	}
+	return nil
+}
+
+func (o *output) chunkAt(pos timebase.Ticks) *chunkBytes {
+	i := len(o.chunks) - 1
+	for i > 0 && pos < o.chunks[i].start {
+		i--
+	}
+	return &o.chunks[i]
+}
+
+// audio takes the next samples of the mix.
+func (o *output) audio(pcm []int16) error {
+	o.pcm = append(o.pcm, pcm...)
+	size := o.aenc.FrameSize()
+	for len(o.pcm) >= size {
+		if err := o.encodeAudio(size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *output) encodeAudio(n int) error {
+	packets, err := o.aenc.Encode(o.pcm[:n], o.samples)
+	if err != nil {
+		return err
+	}
+	o.samples += int64(n)
+	o.pcm = o.pcm[:copy(o.pcm, o.pcm[n:])]
+	return o.writeAudio(packets)
+}
+
+func (o *output) writeAudio(packets []codec.Packet) error {
+	for _, p := range packets {
+		o.chunkAt(timebase.FromRate(p.PTS, mixRate)).audio += int64(len(p.Data))
+		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
+		if err := o.mux.WriteAudio(s); err != nil {
+			return fmt.Errorf("write audio: %w", err)
+		}
+	}
+	return nil
+}
+
+// finish flushes the encoders and closes the open chunk, which ends after
+// frames frames. Whatever fails, the file is closed.
+func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
+	var errs []error
+	if frames > 0 {
+		errs = append(errs, o.flushVideo(), o.flushAudio())
+	}
+	chunks, err := o.mux.Close(frames * int64(o.frameLen))
+	return chunks, errors.Join(append(errs, err)...)
+}
+
+func (o *output) flushVideo() error {
+	packets, err := o.venc.Flush()
+	return errors.Join(o.writeVideo(packets), err)
+}
+
+// flushAudio pads the last frame with silence, which the file's end cuts off.
+func (o *output) flushAudio() error {
+	if size := o.aenc.FrameSize(); len(o.pcm) > 0 {
+		o.pcm = append(o.pcm, make([]int16, size-len(o.pcm))...)
+		if err := o.encodeAudio(size); err != nil {
+			return err
+		}
+	}
+	packets, err := o.aenc.Flush()
+	return errors.Join(o.writeAudio(packets), err)
+}
+
+// close frees the encoders.
+func (o *output) close() {
+	if o.venc != nil {
+		o.venc.Close()
+	}
+	if o.aenc != nil {
+		o.aenc.Close()
+	}
+}

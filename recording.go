@@ -1,0 +1,214 @@
+package callreel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// Recording is a recording of a conversation. One goroutine owns it from start
+// to end; the methods send it messages and are safe for concurrent use.
+type Recording struct {
+	id        string
+	eng       *Engine
+	conv      *Conversation
+	cfg       RecordingConfig
+	startTime time.Time
+
+	commands chan command
+	stop     chan EndReason // holds one
+	done     chan struct{}  // closed when result is final
+
+	mu     sync.Mutex
+	state  State
+	result Result // final once done is closed
+
+	// The rest belongs to the owner.
+	session  *session
+	delivery delivery
+	opened   timebase.Ticks // local time of the start or the last resume
+	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
+}
+
+// command is a message to the owner.
+type command struct {
+	apply func(now timebase.Ticks) error
+	reply chan error
+}
+
+func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) *Recording {
+	return &Recording{
+		id: cfg.ID, eng: e, conv: c, cfg: cfg,
+		commands: make(chan command),
+		stop:     make(chan EndReason, 1),
+		done:     make(chan struct{}),
+	}
+}
+
+// ID returns the recording's id.
+func (r *Recording) ID() string { return r.id }
+
+// Conversation returns the conversation that is recorded.
+func (r *Recording) Conversation() *Conversation { return r.conv }
+
+// StartTime returns when the recording began.
+func (r *Recording) StartTime() time.Time { return r.startTime }
+
+// Done is closed when the recording has ended and its result is final.
+func (r *Recording) Done() <-chan struct{} { return r.done }
+
+// State returns the present state.
+func (r *Recording) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// AddTrack adds a track, or a simulcast layer, to the recorded conversation.
+func (r *Recording) AddTrack(t ingest.TrackInfo) (ingest.Writer, error) { return r.conv.AddTrack(t) }
+
+// start opens the first file and begins to record.
+func (r *Recording) start() error {
+	now := r.eng.clock.now()
+	r.startTime = r.eng.clock.time(now)
+	r.opened, r.empty = now, now
+	out, err := newOutput(r.cfg, r.startTime, r.createChunk)
+	if err != nil {
+		return err
+	}
+	if r.session, err = newSession(r.cfg, r.conv, now, out); err != nil {
+		out.close()
+		return err
+	}
+	g, state := gate{now, never}, Active
+	if r.cfg.PauseOnStart {
+		g, state = gate{now, r.session.pause(now)}, Paused
+	}
+	if r.conv, err = r.conv.attach(r, g); err != nil {
+		r.session.close()
+		out.close()
+		return err
+	}
+	r.session.conv = r.conv
+	r.become(state)
+	go r.run()
+	return nil
+}
+
+func (r *Recording) createChunk(index int) (*os.File, error) {
+	return r.eng.spool.Create(r.id, mediaName(index))
+}
+
+// Pause stops recording until Resume: nothing that is captured after Pause was
+// called is decoded or stored. Pausing twice is harmless. The error is a
+// [StateError] if the recording is ending.
+func (r *Recording) Pause(ctx context.Context) error {
+	return r.do(ctx, "pause", func(now timebase.Ticks) error {
+		if r.State() == Paused {
+			return nil
+		}
+		if err := r.check("pause", Paused); err != nil {
+			return err
+		}
+		r.conv.pass(gate{r.opened, r.session.pause(now)})
+		r.become(Paused)
+		return nil
+	})
+}
+
+// Resume goes on after Pause, in the same file. Resuming twice is harmless. The
+// error is a [StateError] if the recording is ending.
+func (r *Recording) Resume(ctx context.Context) error {
+	return r.do(ctx, "resume", func(now timebase.Ticks) error {
+		if r.State() == Active {
+			return nil
+		}
+		if err := r.check("resume", Active); err != nil {
+			return err
+		}
+		r.session.resume(now)
+		r.opened = now
+		r.conv.pass(gate{now, never})
+		r.become(Active)
+		return nil
+	})
+}
+
+// Stop ends the recording with what was captured up to now and returns the
+// result once the files are in the store. Stopping again returns the same. The
+// error is ctx's, or the result's.
+func (r *Recording) Stop(ctx context.Context) (Result, error) {
+	r.requestStop(EndStopped)
+	res, err := r.wait(ctx)
+	return res, errors.Join(err, res.Err)
+}
+
+// requestStop makes the recording end, without waiting for it.
+func (r *Recording) requestStop(why EndReason) {
+	select {
+	case r.stop <- why:
+	default: // it is ending
+	}
+}
+
+// wait waits for the result.
+func (r *Recording) wait(ctx context.Context) (Result, error) {
+	select {
+	case <-r.done:
+		return r.Result(), nil
+	case <-ctx.Done():
+		return r.Result(), ctx.Err()
+	}
+}
+
+// Result returns the result, which is final once Done is closed.
+func (r *Recording) Result() Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := r.result
+	res.State = r.state
+	return res
+}
+
+// do lets the owner run apply.
+func (r *Recording) do(ctx context.Context, op string, apply func(now timebase.Ticks) error) error {
+	c := command{apply, make(chan error, 1)}
+	select {
+	case r.commands <- c:
+		return <-c.reply
+	case <-r.done:
+		return &StateError{op, r.State()}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Recording) check(op string, next State) error {
+	if s := r.State(); !s.canBecome(next) {
+		return &StateError{op, s}
+	}
+	return nil
+}
+
+// become changes the state; the owner alone calls it, with a legal move.
+func (r *Recording) become(next State) {
+	r.mu.Lock()
+	if !r.state.canBecome(next) {
+		r.mu.Unlock()
+		panic(fmt.Sprintf("callreel: recording %s can't become %s", r.state, next))
+	}
+	r.state = next
+	r.mu.Unlock()
+	r.tell(Event{Type: StateChanged, State: next})
+}
+
+func (r *Recording) tell(e Event) {
+	e.Time, e.Conversation, e.Recording = time.Now(), r.conv.id, r.id
+	r.eng.cfg.OnEvent(e)
+}

@@ -1,0 +1,83 @@
+package callreel
+
+import "time"
+
+// EndReason says why a recording or a chunk ended.
+type EndReason string
+
+// Why a recording ended.
+const (
+	EndStopped   EndReason = "Stopped"   // by Stop
+	EndCallEnded EndReason = "CallEnded" // nobody is left
+	EndShutdown  EndReason = "Shutdown"  // the engine was closed
+	EndError     EndReason = "Error"     // see Result.Err
+)
+
+// Pause is a span of the call that was not recorded.
+type Pause struct {
+	Start    time.Time     `json:"startTime"`
+	Duration time.Duration `json:"duration"`
+}
+
+// ParticipantInfo is one stay of a participant in the recorded part of a call.
+type ParticipantInfo struct {
+	ID     string    `json:"participantId"`
+	Name   string    `json:"displayName,omitempty"`
+	Joined time.Time `json:"joined"`
+	Left   time.Time `json:"left,omitzero"` // zero: stayed until the end
+}
+
+// Chunk is one file of a recording. Each plays alone; the next begins where it ends.
+type Chunk struct {
+	Index      int           `json:"index"`
+	DocumentID string        `json:"documentId"`
+	Start      time.Duration `json:"start"` // session position
+	Duration   time.Duration `json:"duration"`
+	StartTime  time.Time     `json:"startTime"`
+	Bytes      int64         `json:"bytes"`
+	EndReason  string        `json:"endReason"` // SessionEnded, ChunkMaximumSizeExceeded, ChunkMaximumTimeExceeded
+	// MediaKey and MetadataKey are the objects' keys in the store.
+	MediaKey    string `json:"mediaKey"`
+	MetadataKey string `json:"metadataKey"`
+}
+
+// Result is what a recording came to. It is final once the recording has ended.
+type Result struct {
+	ID           string            `json:"recordingId"`
+	Conversation string            `json:"conversationId"`
+	State        State             `json:"-"`
+	StartTime    time.Time         `json:"startTime"`
+	Duration     time.Duration     `json:"duration"` // without pauses
+	EndReason    EndReason         `json:"endReason"`
+	Chunks       []Chunk           `json:"chunks"`
+	Pauses       []Pause           `json:"pauses"`
+	Participants []ParticipantInfo `json:"participants"`
+	Tracks       []TrackStats      `json:"tracks"`
+	Stats        Stats             `json:"stats"`
+	// Err is why the recording failed, or why something is not in the store.
+	Err error `json:"-"`
+}
+
+// Stats counts what the recording did.
+type Stats struct {
+	Frames         int64 `json:"frames"`         // composed and encoded
+	RepeatedFrames int64 `json:"repeatedFrames"` // of these, nothing in the picture had changed
+	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
+}
+
+// TrackStats counts what was received and decoded of a track or layer.
+type TrackStats struct {
+	Participant  string `json:"participantId"`
+	Track        string `json:"trackId"`
+	RID          string `json:"rid,omitempty"`
+	MimeType     string `json:"mimeType"`
+	Packets      uint64 `json:"packets"`
+	Bytes        uint64 `json:"bytes"`
+	Lost         uint64 `json:"lost"`
+	Late         uint64 `json:"late"`
+	Duplicate    uint64 `json:"duplicate"`
+	Malformed    uint64 `json:"malformed"`
+	Decoded      uint64 `json:"decoded"`
+	DecodeErrors uint64 `json:"decodeErrors"`
+	Concealed    uint64 `json:"concealedMs"` // made-up sound
+}

@@ -1,0 +1,204 @@
+package callreel_test
+
+import (
+	"context"
+	"image"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/codec"
+)
+
+// caller is a participant made by the test: its picture is its own grey, white
+// for 100 ms at each whole second; its sound a beep at the same time.
+type caller struct {
+	t     testing.TB
+	sink  ingest.Sink
+	who   ingest.Participant
+	luma  uint8
+	hertz float64
+	epoch time.Time // of the flashes
+
+	noVideo, noAudio bool
+	size             image.Point
+}
+
+const (
+	callerFPS = 15
+	flash     = 100 * time.Millisecond
+	white     = 235
+)
+
+// run joins and sends until ctx ends.
+func (c *caller) run(ctx context.Context) {
+	leave, err := c.sink.Join(c.who)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer leave()
+	done := make(chan struct{}, 2)
+	go func() { c.sendVideo(ctx); done <- struct{}{} }()
+	go func() { c.sendAudio(ctx); done <- struct{}{} }()
+	<-done
+	<-done
+}
+
+func (c *caller) flashing(at time.Duration) bool { return at >= 0 && at%time.Second < flash }
+
+// stream numbers packets and reports their clock.
+type stream struct {
+	w      ingest.Writer
+	header rtp.Header
+	rate   int64
+	start  time.Time
+}
+
+func newStream(w ingest.Writer, pt uint8, ssrc uint32, rate int64) *stream {
+	return &stream{w: w, rate: rate, start: time.Now(), header: rtp.Header{Version: 2, PayloadType: pt, SSRC: ssrc, SequenceNumber: 65500, Timestamp: 4294900000}}
+}
+
+func (s *stream) timestamp(at time.Duration) uint32 {
+	return 4294900000 + uint32(int64(at)*s.rate/int64(time.Second))
+}
+
+func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
+	h := s.header
+	h.Timestamp, h.Marker = s.timestamp(at), marker
+	s.header.SequenceNumber++
+	return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now())
+}
+
+func (s *stream) report(at time.Duration) error {
+	now := s.start.Add(at)
+	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1_000_000_000
+	return s.w.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: ntp, RTPTime: s.timestamp(at)}}, time.Now())
+}
+
+func (c *caller) sendVideo(ctx context.Context) {
+	if c.noVideo {
+		<-ctx.Done()
+		return
+	}
+	key := make(chan struct{}, 1)
+	key <- struct{}{}
+	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "video/VP8", RequestKeyFrame: func() {
+		select {
+		case key <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer w.Close()
+	size := c.size
+	if size == (image.Point{}) {
+		size = image.Pt(320, 180)
+	}
+	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
+		Encoder: "libvpx", Width: size.X, Height: size.Y, FrameRate: callerFPS, KeyInterval: 10000, BitRate: 500_000,
+		Options: map[string]string{"deadline": "realtime", "cpu-used": "8"},
+	})
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer enc.Close()
+	s, pay := newStream(w, 96, 1000+uint32(c.luma), 90000), &codecs.VP8Payloader{EnablePictureID: true}
+	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
+	for i := range img.Cb {
+		img.Cb[i], img.Cr[i] = 128, 128
+	}
+	tick := time.NewTicker(time.Second / callerFPS)
+	defer tick.Stop()
+	for n := int64(0); ; n++ {
+		at := time.Duration(n) * time.Second / callerFPS
+		grey := c.luma
+		if c.flashing(s.start.Add(at).Sub(c.epoch)) {
+			grey = white
+		}
+		for i := range img.Y {
+			img.Y[i] = grey
+		}
+		force := false
+		select {
+		case <-key:
+			force = true
+		default:
+		}
+		packets, err := enc.Encode(img, n, force)
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		for _, p := range packets {
+			parts := pay.Payload(1200, p.Data)
+			for i, part := range parts {
+				if s.send(part, at, i == len(parts)-1) != nil {
+					return
+				}
+			}
+		}
+		if n%callerFPS == 1 && s.report(at) != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *caller) sendAudio(ctx context.Context) {
+	if c.noAudio {
+		<-ctx.Done()
+		return
+	}
+	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "audio/opus"})
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer w.Close()
+	enc, err := codec.NewOpusEncoder(1, 32000, false)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	s := newStream(w, 111, 2000+uint32(c.luma), 48000)
+	pcm := make([]int16, 960)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		for i := range pcm {
+			at := s.start.Add(time.Duration(n*960+i) * time.Second / 48000).Sub(c.epoch)
+			pcm[i] = 0
+			if c.flashing(at) {
+				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*at.Seconds()))
+			}
+		}
+		packet, err := enc.Encode(pcm)
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		at := time.Duration(n) * 20 * time.Millisecond
+		if s.send(packet, at, n == 0) != nil || n%50 == 1 && s.report(at) != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

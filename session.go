@@ -1,0 +1,328 @@
+package callreel
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/mixer"
+)
+
+// lookahead is how far beyond a block of sound the mixer wants its inputs.
+var lookahead = timebase.FromDuration(mixer.Lookahead)
+
+// session is the heart of a recording: it turns what has come into frames and
+// sound, one frame at a time, when it is told that their time has come. It has
+// no goroutine and no clock.
+type session struct {
+	cfg      RecordingConfig
+	conv     *Conversation
+	log      *slog.Logger
+	timeline timeline
+	frameLen timebase.Ticks
+	delay    timebase.Ticks
+
+	members []*member
+	version uint64
+	seen    map[*member]bool
+	stays   []*member // everybody who was there, in order of joining
+	voices  map[*track]*voice
+	cameras map[*track]*camera
+	heard   []*voice  // those of this frame, in the order of members and tracks
+	watched []*camera // likewise
+	live    map[*track]bool
+	retired []TrackStats
+
+	mixer  *mixer.Mixer
+	comp   *compositor.Compositor
+	scaler *codec.Scaler
+	tiles  []compositor.Tile
+	pcm    []int16
+	out    *output
+
+	frame   int64          // number of the next frame
+	stopped timebase.Ticks // local time of the end; never, while it goes on
+	end     int64          // frames in the recording, once it is stopped
+	stats   Stats
+}
+
+func newSession(cfg RecordingConfig, conv *Conversation, start timebase.Ticks, out *output) (*session, error) {
+	scaler := new(codec.Scaler)
+	comp, err := compositor.New(compositor.Config{
+		Width: cfg.Width, Height: cfg.Height,
+		Scaler: scaler, Fonts: conv.eng.fonts, EmptyText: cfg.EmptyText,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		cfg: cfg, conv: conv, log: conv.eng.cfg.Logger.With("recording", cfg.ID),
+		timeline: timeline{start: start},
+		frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate),
+		delay:    timebase.FromDuration(cfg.Delay),
+		seen:     make(map[*member]bool),
+		voices:   make(map[*track]*voice),
+		cameras:  make(map[*track]*camera),
+		live:     make(map[*track]bool),
+		stopped:  never,
+		mixer:    mixer.New(mixer.Config{Rate: mixRate}),
+		comp:     comp, scaler: scaler, out: out,
+	}, nil
+}
+
+// due returns the local time at which the next frame is to be made, never if
+// there is none until something else happens.
+func (s *session) due() timebase.Ticks {
+	if s.finished() {
+		return never
+	}
+	end := min(s.timeline.end(timebase.Ticks(s.frame+1)*s.frameLen), s.stopped)
+	if end == never {
+		return never
+	}
+	return end + s.delay
+}
+
+// finished reports whether all frames up to the end are made.
+func (s *session) finished() bool { return s.stopped != never && s.frame >= s.end }
+
+// step makes the next frame and the sound that goes with it.
+func (s *session) step(now timebase.Ticks) error {
+	from := timebase.Ticks(s.frame) * s.frameLen
+	to := from + s.frameLen
+	at := s.timeline.local(from)
+	s.refresh(at)
+	s.pull(now, at, s.soundLimit(to))
+	if err := s.composeAt(from, at); err != nil {
+		return err
+	}
+	if err := s.mixTo(from, to); err != nil {
+		return err
+	}
+	s.frame++
+	return nil
+}
+
+// soundLimit returns the local time before which sound is wanted for a block that ends at to.
+func (s *session) soundLimit(to timebase.Ticks) timebase.Ticks {
+	limit := s.timeline.end(to + lookahead)
+	if limit == never { // the block reaches a pause that still lasts, or the end
+		limit = s.timeline.end(to)
+	}
+	return limit
+}
+
+// refresh takes in the roster as it was at local time at.
+func (s *session) refresh(at timebase.Ticks) {
+	version := s.version
+	s.members, s.version = s.conv.roster(s.members, version, at)
+	if version == s.version {
+		return
+	}
+	for _, m := range s.members {
+		if !s.seen[m] {
+			s.seen[m] = true
+			s.stays = append(s.stays, m)
+		}
+	}
+}
+
+// pull moves what is due from the tracks into the decoders. Pictures are wanted
+// up to local time at, sound up to limit.
+func (s *session) pull(now, at, limit timebase.Ticks) {
+	clear(s.live)
+	s.watched, s.heard = s.watched[:0], s.heard[:0]
+	for _, m := range s.members {
+		s.pullMember(m, now, at, limit)
+	}
+	for _, c := range s.watched {
+		c.decode(at, &s.timeline)
+		c.revive(at)
+	}
+	for _, v := range s.heard {
+		s.play(v)
+	}
+	s.retire()
+}
+
+func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forget(at - s.delay)
+	for _, t := range m.tracks {
+		if t.ended < at {
+			continue
+		}
+		s.live[t] = true
+		if t.kind == ingest.Audio {
+			if v := s.voice(t); v != nil {
+				v.feed.pull(now, limit)
+				s.heard = append(s.heard, v)
+			}
+			continue
+		}
+		if c := s.camera(t); c != nil {
+			c.adopt()
+			for _, l := range c.layers {
+				l.pull(now, at+1)
+			}
+			s.watched = append(s.watched, c)
+		}
+	}
+}
+
+// voice returns the voice of a track, a new one if need be, nil if it can't be decoded.
+func (s *session) voice(t *track) *voice {
+	v, ok := s.voices[t]
+	if !ok {
+		var err error
+		if v, err = newVoice(t.layers[0], s.mixer); err != nil {
+			s.log.Error("can't decode a track", "track", t.id, "error", err)
+		}
+		s.voices[t] = v
+	}
+	return v
+}
+
+func (s *session) camera(t *track) *camera {
+	c, ok := s.cameras[t]
+	if !ok {
+		var err error
+		if c, err = newCamera(t); err != nil {
+			s.log.Error("can't decode a track", "track", t.id, "error", err)
+		}
+		s.cameras[t] = c
+	}
+	return c
+}
+
+// play decodes the sound that was pulled.
+func (s *session) play(v *voice) {
+	for _, u := range v.feed.due {
+		if pos, recorded := s.timeline.position(u.at); recorded {
+			v.play(u.Unit, int64(pos/sampleTicks))
+		}
+	}
+}
+
+// retire closes what belongs to tracks that have ended.
+func (s *session) retire() {
+	for t, v := range s.voices {
+		if !s.live[t] {
+			if v != nil {
+				s.retired = append(s.retired, v.feed.layer.stats(v.stats))
+				v.close()
+			}
+			delete(s.voices, t)
+		}
+	}
+	for t, c := range s.cameras {
+		if !s.live[t] {
+			if c != nil {
+				for _, l := range c.layers {
+					s.retired = append(s.retired, l.layer.stats(l.stats))
+				}
+				c.close()
+			}
+			delete(s.cameras, t)
+		}
+	}
+}
+
+// composeAt draws and encodes the frame at position pos, local time at.
+func (s *session) composeAt(pos, at timebase.Ticks) error {
+	s.tiles = s.tiles[:0]
+	for _, m := range s.members {
+		if m.joined <= at && at < m.left {
+			s.addTiles(m, pos)
+		}
+	}
+	canvas, changed, err := s.comp.Compose(s.tiles)
+	if err != nil {
+		return fmt.Errorf("compose frame %d: %w", s.frame, err)
+	}
+	s.stats.Frames++
+	if len(changed) == 0 {
+		s.stats.RepeatedFrames++
+	}
+	return s.out.video(canvas, s.frame)
+}
+
+// addTiles adds a participant's camera, or avatar, and screens.
+func (s *session) addTiles(m *member, pos timebase.Ticks) {
+	person := compositor.Tile{Key: m.id, Label: m.label(), Fit: compositor.Fill}
+	for _, c := range s.watched {
+		if c.layers[0].layer.member != m {
+			continue
+		}
+		if c.track.role == ingest.Camera {
+			if p := c.picture(pos, false); p != nil {
+				person.Picture, person.Version = p, c.version
+			}
+			continue
+		}
+		if p := c.picture(pos, true); p != nil {
+			s.tiles = append(s.tiles, compositor.Tile{
+				Key: m.id + "\x00" + c.track.id, Label: m.label(), Fit: compositor.Contain,
+				Picture: p, Version: c.version,
+			})
+		}
+	}
+	s.tiles = append(s.tiles, person)
+}
+
+// mixTo mixes and encodes the sound between two positions.
+func (s *session) mixTo(from, to timebase.Ticks) error {
+	first, last := int64(from/sampleTicks), int64(to/sampleTicks)
+	if n := int(last - first); cap(s.pcm) < n {
+		s.pcm = make([]int16, n)
+	}
+	s.pcm = s.pcm[:last-first]
+	s.mixer.MixAt(first, s.pcm)
+	return s.out.audio(s.pcm)
+}
+
+// pause stops taking in what is captured from local time at on.
+func (s *session) pause(at timebase.Ticks) timebase.Ticks {
+	from := s.timeline.pause(at)
+	pos, _ := s.timeline.position(from)
+	s.mixer.Cut(int64(pos / sampleTicks))
+	return from
+}
+
+// resume goes on at local time at. What came before the pause is kept; video
+// goes on with a key frame.
+func (s *session) resume(at timebase.Ticks) {
+	s.timeline.resume(at)
+	for _, v := range s.voices {
+		if v != nil {
+			v.feed.drain()
+		}
+	}
+	for _, c := range s.cameras {
+		if c != nil {
+			for _, l := range c.layers {
+				l.drain()
+			}
+		}
+	}
+}
+
+// stop sets the end at local time at, rounded up to a whole frame. Nothing
+// captured later is recorded.
+func (s *session) stop(at timebase.Ticks) timebase.Ticks {
+	s.stopped = s.timeline.pause(at)
+	pos, _ := s.timeline.position(s.stopped)
+	s.end = int64(pos.Ceil(s.frameLen) / s.frameLen)
+	return s.stopped
+}
+
+// close frees the decoders.
+func (s *session) close() {
+	clear(s.live)
+	s.retire()
+	s.scaler.Close()
+}
