@@ -282,9 +282,10 @@ func TestHangUpEnds(t *testing.T) {
 		c.Hooks.Ended = func(_ whip.SessionInfo, reason error) { ended <- reason }
 	})
 	p := newPublisher(t, f)
-	p.add(vp8)
+	tracks := p.add(vp8)
 	p.publish(ann, p.offer(true, nil))
-	f.sink.wait(t, "a join", func() bool { return f.sink.roster["ann"] == 1 })
+	p.send(tracks...)
+	f.sink.wait(t, "media", func() bool { return len(f.sink.open(1)) == 1 })
 	p.close()
 	if reason := <-ended; !errors.Is(reason, whip.ErrHungUp) {
 		t.Errorf("ended because of %v", reason)
