@@ -95,8 +95,10 @@ func TestDirAdoptsFiles(t *testing.T) {
 	base := t.TempDir()
 	f := spoolFile(t, filepath.Join(base, "spool"), "media")
 	st := storage.Dir(filepath.Join(base, "store"))
-	if _, err := st.Put(t.Context(), "a/b/c.mp4", f, ""); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if _, err := st.Put(t.Context(), "a/b/c.mp4", f, ""); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want, err := f.Stat()
 	if err != nil {
@@ -110,6 +112,33 @@ func TestDirAdoptsFiles(t *testing.T) {
 		t.Error("the file was copied")
 	}
 	checkNoTemporary(t, filepath.Join(base, "store"))
+}
+
+func TestDirCleansUp(t *testing.T) {
+	dir := t.TempDir()
+	st := storage.Dir(dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := st.Put(ctx, "a", cancelling{strings.NewReader("media"), cancel}, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := st.Put(t.Context(), "a", strings.NewReader("media"), ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := st.Put(t.Context(), "a/b", strings.NewReader("media"), ""); err == nil {
+		t.Error("a file became a directory")
+	}
+	checkNoTemporary(t, dir)
+}
+
+// cancelling ends a context while it is read.
+type cancelling struct {
+	*strings.Reader
+	cancel func()
+}
+
+func (c cancelling) Read(p []byte) (int, error) {
+	c.cancel()
+	return c.Reader.Read(p)
 }
 
 func checkNoTemporary(t *testing.T, dir string) {

@@ -197,7 +197,7 @@ func (b *broken) Read(p []byte) (int, error) {
 func putFails(t *testing.T, st storage.Store) {
 	put(t, st, "old", "old")
 	text := strings.Repeat("media", 1000)
-	for _, good := range []int{0, 1, 4999, 5001, 9999} { // some of them in a second pass
+	for _, good := range []int{0, 1, 4999, 5001, 9999, 10000} { // some fail in a second pass, if there is one
 		for _, key := range []string{"new", "old"} {
 			_, err := st.Put(t.Context(), key, &broken{strings.NewReader(text), good}, "")
 			if good < len(text) && !errors.Is(err, errBroken) {
