@@ -161,6 +161,7 @@ func TestFinishRefuses(t *testing.T) {
 		"no tfdt":         {change("tfdt", 0, 'x'), ErrNoMedia},
 		"other trun":      {change("trun", 7, 0), ErrNoMedia},
 		"trun beyond":     {change("trun", 20, 1), ErrNoMedia},
+		"data elsewhere":  {change("trun", 15, 1), ErrNoMedia},
 	}
 	for name, test := range tests {
 		f := &memFile{data: slices.Clone(test.data)}

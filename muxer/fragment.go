@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	syncFlags    = mp4.SyncSampleFlags                           // depends on no other sample
-	nonSyncFlags = mp4.NonSyncSampleFlags | mp4.SampleDependsOn1 // is no sync sample, depends on others
+	syncFlags    uint32 = mp4.SyncSampleFlags                           // depends on no other sample
+	nonSyncFlags uint32 = mp4.NonSyncSampleFlags | mp4.SampleDependsOn1 // is no sync sample, depends on others
 )
 
 // appendFragment appends a moof (8.8.4) with one traf and one trun for each
@@ -48,7 +48,7 @@ func (t *track) traf(samples []Sample) (*mp4.TrafBox, error) {
 		trun.Flags |= trunFlags | trunCompositionOffset
 	}
 	for _, s := range samples {
-		flags := uint32(nonSyncFlags)
+		flags := nonSyncFlags
 		if s.Key {
 			flags = syncFlags
 		}

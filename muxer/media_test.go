@@ -51,7 +51,7 @@ func makeSource(b int) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	name := filepath.Join(dir, "source.mp4")
 	cmd := exec.Command("ffmpeg", "-v", "error",
 		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=128x96:r=8:d=%d", seconds),

@@ -2,6 +2,7 @@ package muxer
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -199,8 +200,9 @@ func readFragment(f io.ReaderAt, at, size int64) (raw []byte, length int64, err 
 	return raw, n + mdat, readFull(f, raw, at)
 }
 
+// ignoreEnd takes the end of the file for what it is: no error.
 func ignoreEnd(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return err

@@ -407,7 +407,7 @@ func TestRefusedSamples(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			cfg := s.cfg
-			if test.want == ErrNoTrack {
+			if errors.Is(test.want, ErrNoTrack) {
 				cfg.Audio = nil
 			}
 			var fs files

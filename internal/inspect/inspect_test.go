@@ -247,18 +247,7 @@ func TestFFmpeg(t *testing.T) {
 	for name, args := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "a.mp4")
-			all := []string{
-				"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=8:d=3", "-f", "lavfi", "-i", "sine=r=16000:d=3",
-				"-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "8", "-preset", "ultrafast", "-bf", "2", "-threads", "1", "-c:a", "aac",
-			}
-			if out, err := exec.Command("ffmpeg", append(append(all, args...), file)...).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			file, data := encode(t, args...)
 			r := look(t, data)
 			if r.Broken() || len(r.Tracks) != 2 {
 				t.Fatalf("%+v", r)
@@ -271,6 +260,24 @@ func TestFFmpeg(t *testing.T) {
 			compare(t, r, file)
 		})
 	}
+}
+
+// encode has ffmpeg make a file of 3 s.
+func encode(tb testing.TB, args ...string) (name string, data []byte) {
+	tb.Helper()
+	name = filepath.Join(tb.TempDir(), "a.mp4")
+	all := []string{
+		"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=8:d=3", "-f", "lavfi", "-i", "sine=r=16000:d=3",
+		"-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "8", "-preset", "ultrafast", "-bf", "2", "-threads", "1", "-c:a", "aac",
+	}
+	if out, err := exec.Command("ffmpeg", append(append(all, args...), name)...).CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return name, data
 }
 
 // compare wants ffprobe to count the same samples, bytes and key frames.
@@ -319,6 +326,9 @@ func compare(t *testing.T, r inspect.Report, file string) {
 func FuzzFile(f *testing.F) {
 	f.Add(record(f, true))
 	f.Add(record(f, false))
+	_, progressive := encode(f, "-an")
+	i := bytes.Index(progressive, []byte("moov")) - 4
+	f.Add(append(progressive[i:], progressive[:i]...)) // most of it is media
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := inspect.File(bytes.NewReader(data), int64(len(data)))
 		if err != nil && !errors.Is(err, inspect.ErrNotMP4) {

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -13,7 +12,7 @@ const maxListed = 8
 
 // WriteText writes the report for people to read.
 func (r Report) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
+	b := &strings.Builder{}
 	kind := "progressive"
 	if r.Fragmented {
 		kind = fmt.Sprintf("%d fragments, %d of them without a key frame first, index %s", r.Fragments, r.NoKeyFrame, yes(r.Index))
@@ -36,10 +35,11 @@ func (r Report) WriteText(w io.Writer) error {
 	if r.MoreProblems > 0 {
 		fmt.Fprintf(b, "and %d more problems\n", r.MoreProblems)
 	}
-	return b.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-func (t Track) writeText(w io.Writer, movie int64) {
+func (t Track) writeText(w *strings.Builder, movie int64) {
 	fmt.Fprintf(w, "track %d: %s\n", t.ID, strings.Join(t.format(), ", "))
 	fmt.Fprintf(w, "  %s shown of %s, timescale %d, %d samples, %d bytes, %d bits/s\n",
 		seconds(t.Duration, t.Timescale), seconds(t.Decoded, t.Timescale), t.Timescale, t.Samples, t.Bytes, t.BitRate)
