@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -75,15 +76,17 @@ type session struct {
 	leave     func()           // the conversation; nil until joined; run's
 	state     atomic.Value     // State
 	dropped   atomic.Uint64    // packets
-	mu        sync.Mutex       // guards what follows
-	ended     bool             // no more tracks
-	tracks    sync.WaitGroup   // Add only with mu held and not ended
-	arrived   int              // tracks
-	sections  int              // negotiated
-	negotiate chan struct{}    // a semaphore: holds one value while SDP is exchanged
-	offer     *offer           // the current one; guarded by negotiate
-	etag      string           // guarded by negotiate
-	trickled  int              // candidates of this generation; guarded by negotiate
+
+	mu       sync.Mutex            // guards the rest of this group
+	ended    bool                  // no more tracks
+	tracks   sync.WaitGroup        // Go only with mu held and not ended
+	arrived  []*webrtc.TrackRemote // each once
+	sections int                   // negotiated
+
+	negotiate chan struct{} // holds one value while SDP is exchanged, which guards the rest
+	offer     *offer        // the current one
+	etag      string        // of the ICE session
+	trickled  int           // candidates of this ICE session
 }
 
 // newSession makes and registers a session, which runs from then on.
@@ -124,7 +127,7 @@ func (x *session) info() SessionInfo {
 	return SessionInfo{
 		ID: x.id, Conversation: x.conversation, Participant: x.grant.Participant, Role: x.grant.Role,
 		State: x.state.Load().(State), Since: x.since,
-		Sections: x.sections, Tracks: x.arrived, Dropped: x.dropped.Load(),
+		Sections: x.sections, Tracks: len(x.arrived), Dropped: x.dropped.Load(),
 	}
 }
 
@@ -247,7 +250,7 @@ func (x *session) patch(ctx context.Context, match string, f fragment) (answer, 
 		return "", "", context.Cause(ctx)
 	}
 	if match != "*" && match != x.etag {
-		return "", "", &statusError{412, "PreconditionFailed", "the ETag is not that of the ICE session"}
+		return "", "", &statusError{http.StatusPreconditionFailed, "PreconditionFailed", "the ETag is not that of the ICE session"}
 	}
 	if f.ufrag == "" || f.ufrag == x.offer.ufrag && f.pwd == x.offer.pwd {
 		return "", x.etag, x.trickle(f.candidates)

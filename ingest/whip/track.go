@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,16 +19,17 @@ import (
 // errCodec ends a pump whose track goes on with another codec.
 var errCodec = errors.New("whip: codec changed")
 
-// onTrack is called by the stack, in a goroutine of its own, once per track and
-// per simulcast layer.
+// onTrack is called by the stack, in a goroutine of its own, for each track and
+// simulcast layer: again if another SSRC claims to be the same layer, as some
+// senders' retransmissions do. Two readers of one track must not be.
 func (x *session) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	in := &inbound{session: x, track: t, receiver: r, buf: make([]byte, receiveMTU)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.ended {
+	if x.ended || slices.Contains(x.arrived, t) {
 		return
 	}
-	x.arrived++
+	x.arrived = append(x.arrived, t)
 	x.tracks.Go(in.media)
 	x.tracks.Go(in.control)
 }

@@ -110,9 +110,8 @@ async function join() {
     show();
     await camera.publisher.start();
   } catch (err) {
-    camera = null;
+    camera?.publisher.close();
     stop(stream);
-    show();
     say("");
     complain(err);
   } finally {

@@ -53,8 +53,9 @@ function prefer(transceiver, codec) {
   transceiver.setCodecPreferences([...wanted, ...repair]);
 }
 
-/** In words, why there is no camera, microphone or screen. */
+/** In words, why there is no camera, microphone or screen, or no call. */
 export function explain(err) {
+  if (err.status === 401 || err.status === 403) return "This link is not, or no longer, for this call.";
   switch (err.name) {
     case "NotAllowedError":
       return "The browser was not allowed to use it. Allow it in the address bar and try again.";

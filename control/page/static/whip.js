@@ -37,7 +37,11 @@ export class Publisher {
   /** Publishes; rejects with Refused, or with what kept the request from the server. */
   async start() {
     this.onState("connecting");
-    await this.publish();
+    try {
+      await this.publish();
+    } catch (err) {
+      if (!this.closed) throw err;
+    }
   }
 
   /** Ends the session. Safe while the page is being unloaded. */
