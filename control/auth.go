@@ -1,0 +1,148 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/token"
+)
+
+// authorize checks the token of a request, where the call needs one.
+func (s *Server) authorize(r *http.Request, c call) (token.Claims, error) {
+	if len(c.scopes) == 0 || c.verb == showCall && s.tokenless(r) {
+		return token.Claims{}, nil
+	}
+	claims, err := s.verify(r)
+	if err != nil {
+		return claims, err
+	}
+	conversation := c.conversation
+	if conversation == "" { // the call is about several, or it is not known yet which
+		conversation = claims.Conversation
+	}
+	for _, scope := range c.scopes {
+		if err = claims.Allow(scope, conversation); err == nil || errors.Is(err, token.ErrConversation) {
+			return claims, err
+		}
+	}
+	return claims, err
+}
+
+// verify returns what the token of a request says, its conversation in
+// canonical form.
+func (s *Server) verify(r *http.Request) (token.Claims, error) {
+	tok, err := token.FromHeader(r.Header.Get("Authorization"))
+	if err != nil {
+		return token.Claims{}, err
+	}
+	claims, err := s.tokens.Verify(tok)
+	if err != nil || claims.Conversation == "" {
+		return claims, err
+	}
+	if claims.Conversation, err = canonicalID(claims.Conversation); err != nil {
+		return claims, fmt.Errorf("%w: %w", token.ErrMalformed, err)
+	}
+	return claims, nil
+}
+
+// sees reports whether the call's token is good for a conversation.
+func (c call) sees(conversation string) bool {
+	return c.claims.Conversation == "" || c.claims.Conversation == conversation
+}
+
+// publisher says who publishes into a conversation: for WHIP.
+func (s *Server) publisher(r *http.Request, conversation string) (whip.Grant, error) {
+	if s.tokenless(r) {
+		q := r.URL.Query()
+		return grant(q.Get("participant"), q.Get("name"), q.Get("role"))
+	}
+	claims, err := s.verify(r)
+	if err != nil {
+		return whip.Grant{}, fmt.Errorf("%w: %w", whip.ErrUnauthorized, err)
+	}
+	canonical, err := canonicalID(conversation)
+	if err == nil {
+		err = claims.Allow(token.Publish, canonical)
+	}
+	if err != nil {
+		return whip.Grant{}, fmt.Errorf("%w: %w", whip.ErrForbidden, err)
+	}
+	return grant(claims.Participant, claims.Name, string(claims.Role))
+}
+
+func grant(participant, name, role string) (whip.Grant, error) {
+	g := whip.Grant{Participant: ingest.Participant{ID: participant, Name: name}}
+	switch token.Role(role) {
+	case "", token.Camera:
+	case token.Screen:
+		g.Role = ingest.Screen
+	default:
+		return g, fmt.Errorf("%w: the role is neither camera nor screen", whip.ErrForbidden)
+	}
+	return g, nil
+}
+
+// tokenless reports whether a request may do without a token: it has none, and
+// the server can be sure that it comes from this machine and not through a proxy.
+func (s *Server) tokenless(r *http.Request) bool {
+	if !s.cfg.TrustLoopback || r.Header.Get("Authorization") != "" {
+		return false
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// guard protects a server that trusts its machine from web pages that this
+// machine's browsers show: one may have its name resolve to the loopback address
+// (DNS rebinding), or send a request that changes something (CSRF).
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.foreign(r); s.cfg.TrustLoopback && err != nil {
+			s.fail(w, r, call{endpoint: endpoint{dialect: own{}}}, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// foreign says why a request is not one of this machine's own.
+func (s *Server) foreign(r *http.Request) error {
+	forbidden := func(message string) error {
+		return &problem{status: http.StatusForbidden, code: codeForbidden, message: message}
+	}
+	if !isLoopback(r.Host) && (s.public == nil || !strings.EqualFold(r.Host, s.public.Host)) {
+		return forbidden("the host is not this machine's loopback address: give the server a public URL")
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" || r.Header.Get("Authorization") != "" {
+		return nil
+	}
+	if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, r.Host) {
+		return forbidden("the request comes from a page of another origin and has no token")
+	}
+	return nil
+}
+
+// isLoopback reports whether a host, with or without a port, is of this machine only.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,31 @@
+package control
+
+// dialect is a generation of the API: the form of what goes over the wire.
+type dialect interface {
+	// arguments reads the body of a request.
+	arguments(v verb, body []byte) (arguments, error)
+	// answer is the status and the JSON of what was done.
+	answer(v verb, done outcome) (status int, body any)
+	// failure is the status and the JSON of what was not.
+	failure(v verb, p *problem) (status int, body any)
+}
+
+// arguments is what the body of a request may say, in any dialect.
+type arguments struct {
+	operationContext string // the client's own, to tell its requests apart
+	callback         string // where to post changes of the state
+}
+
+// outcome is what came of a verb.
+type outcome struct {
+	recording string
+	state     recordingState
+}
+
+// recordingState is the state of a recording as clients know it.
+type recordingState string
+
+const (
+	stateActive   recordingState = "active"
+	stateInactive recordingState = "inactive" // paused
+)

@@ -1,0 +1,97 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/storage"
+)
+
+// download hands out a chunk or its metadata, or the part of it that the
+// request wants (RFC 9110, section 14).
+func (s *Server) download(w http.ResponseWriter, r *http.Request, c call) error {
+	recording, chunk, err := parseDocument(c.document)
+	if err != nil {
+		return err
+	}
+	if err := s.checkSees(r.Context(), c, recording); err != nil {
+		return err
+	}
+	key, contentType, name := callreel.MediaKey(recording, chunk), "video/mp4", c.document+".mp4"
+	if c.verb == downloadMetadata {
+		key, contentType, name = callreel.MetadataKey(recording, chunk), "application/json", c.document+".json"
+	}
+	return s.serveObject(w, r, key, contentType, name)
+}
+
+func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, key, contentType, name string) error {
+	obj, err := s.cfg.Store.Open(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
+	h.Set("Cache-Control", "private, no-cache")
+	if obj.ETag != "" {
+		h.Set("ETag", obj.ETag)
+	}
+	repairRange(r.Header)
+	http.ServeContent(w, r, "", obj.ModTime, obj)
+	if err := obj.Close(); err != nil {
+		s.log.WarnContext(r.Context(), "close object", "key", key, "error", err)
+	}
+	return nil
+}
+
+// parseDocument takes apart what callreel.DocumentID makes.
+func parseDocument(id string) (recording string, chunk int, err error) {
+	number, recording, _ := strings.Cut(id, "-")
+	chunk, err = strconv.Atoi(number)
+	if err != nil || chunk < 0 || !isRecordingID(recording) || callreel.DocumentID(recording, chunk) != id {
+		return "", 0, notFound("there is no such document")
+	}
+	return recording, chunk, nil
+}
+
+var recordingID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// isRecordingID tells what may name a recording, and so a directory of the
+// store, from what never does.
+func isRecordingID(id string) bool { return recordingID.MatchString(id) }
+
+// checkSees makes sure that the call's token is good for the recording.
+func (s *Server) checkSees(ctx context.Context, c call, recording string) error {
+	if c.claims.Conversation == "" {
+		return nil
+	}
+	d, err := s.details(ctx, recording)
+	if err == nil && !c.sees(d.Conversation) {
+		err = storage.ErrNotExist
+	}
+	return err
+}
+
+var (
+	goodRange  = regexp.MustCompile(`^bytes=(\d+-\d*|-\d+)$`)
+	startRange = regexp.MustCompile(`^bytes=\d+$`)
+)
+
+// repairRange makes the Range header of a request one that means something.
+// Clients of this API are known to send "bytes=5", which means from there on,
+// and "bytes=undefined" or "bytes=None", which mean everything, as do several
+// ranges at once, which a server need not serve.
+func repairRange(h http.Header) {
+	switch value := h.Get("Range"); {
+	case goodRange.MatchString(value):
+	case startRange.MatchString(value):
+		h.Set("Range", value+"-")
+	default:
+		h.Del("Range")
+	}
+}

@@ -1,0 +1,122 @@
+package control
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/callreel/callreel"
+)
+
+// stopWait is how long the answer to a stop waits for the files to be in the
+// store. Usually that is a second or two; a store that is slow or away must not
+// keep the client, and the recording ends just the same.
+const stopWait = 10 * time.Second
+
+// origin is what is known of who started a recording.
+type origin struct {
+	recording *callreel.Recording
+	arguments
+	repeatability string // the client's name for the request (Repeatability-Request-ID), or empty
+}
+
+// operate does what a request asks of a recording.
+func (s *Server) operate(w http.ResponseWriter, r *http.Request, c call) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	args, err := c.dialect.arguments(c.verb, body)
+	if err != nil {
+		return err
+	}
+	done, err := s.perform(r, c, args)
+	if err != nil {
+		return err
+	}
+	if c.verb != state {
+		s.log.InfoContext(r.Context(), "operation", "path", c.path, "conversation", c.conversation,
+			"recording", done.recording, "context", args.operationContext)
+	}
+	status, answer := c.dialect.answer(c.verb, done)
+	reply(w, status, answer)
+	return nil
+}
+
+func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, error) {
+	if c.verb == start {
+		return s.start(r.Context(), c.conversation, origin{
+			arguments: args, repeatability: r.Header.Get("Repeatability-Request-Id"),
+		})
+	}
+	rec, ok := s.cfg.Engine.Recording(c.recording)
+	if !ok || rec.Conversation().ID() != c.conversation {
+		return outcome{}, notFound("this conversation has no such recording, or it has ended")
+	}
+	done := outcome{recording: rec.ID()}
+	var err error
+	switch c.verb {
+	case pause:
+		err = rec.Pause(r.Context())
+	case resume:
+		err = rec.Resume(r.Context())
+	case stop:
+		stopRecording(r.Context(), rec)
+	default:
+		done.state, err = stateOf(rec)
+	}
+	return done, err
+}
+
+// start begins a recording. A request that is repeated because its answer was
+// lost gets the same answer.
+func (s *Server) start(ctx context.Context, conversation string, from origin) (outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetEnded()
+	for id, o := range s.origins {
+		if from.repeatability != "" && o.repeatability == from.repeatability && o.recording.Conversation().ID() == conversation {
+			return outcome{recording: id}, nil
+		}
+	}
+	cfg := s.cfg.Recording
+	cfg.Conversation, cfg.ID = conversation, ""
+	rec, err := s.cfg.Engine.Start(ctx, cfg)
+	if err != nil {
+		return outcome{}, err
+	}
+	from.recording = rec
+	s.origins[rec.ID()] = from
+	return outcome{recording: rec.ID()}, nil
+}
+
+// forgetEnded drops the origins of recordings that have ended; s.mu is held.
+func (s *Server) forgetEnded() {
+	for id, o := range s.origins {
+		if o.recording.State().Ended() {
+			delete(s.origins, id)
+		}
+	}
+}
+
+// stopRecording stops a recording. How it ended is for the recording's details
+// and the log to tell: that it ended is what was asked for.
+func stopRecording(ctx context.Context, rec *callreel.Recording) {
+	ctx, cancel := context.WithTimeout(ctx, stopWait)
+	defer cancel()
+	_, _ = rec.Stop(ctx)
+}
+
+// stateOf returns the state of a recording; one that is being stopped has none
+// any more.
+func stateOf(rec *callreel.Recording) (recordingState, error) {
+	switch rec.State() {
+	case callreel.Starting, callreel.Active:
+		return stateActive, nil
+	case callreel.Paused:
+		return stateInactive, nil
+	}
+	return "", notFound("the recording has ended")
+}
+

@@ -1,0 +1,153 @@
+package control
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/callreel/callreel/internal/token"
+)
+
+// verb is what a request asks for.
+type verb uint8
+
+const (
+	start verb = iota
+	state
+	pause
+	resume
+	stop
+	downloadMedia
+	downloadMetadata
+	listRecordings
+	showRecording
+	listConversations
+	showConversation
+	showCall
+	health
+	index
+)
+
+// call is a request that was understood.
+type call struct {
+	endpoint
+	conversation string // the canonical id
+	recording    string
+	document     string
+	claims       token.Claims // of a token that allows the call; none if that needs no token
+}
+
+// endpoint is a row of the routing table.
+type endpoint struct {
+	method  string
+	path    string // literal segments, in any case, and names of parameters in braces
+	verb    verb
+	dialect dialect
+	scopes  []token.Scope // any is enough; none means that no token is needed
+	serve   func(*Server, http.ResponseWriter, *http.Request, call) error
+}
+
+// routes is the whole API except WHIP and the page.
+func routes() []endpoint {
+	const (
+		recordings = "conversations/{conversation}/recordings"
+		recording  = recordings + "/{recording}"
+		document   = "recording/download/{document}"
+	)
+	control := []token.Scope{token.Control}
+	look := []token.Scope{token.Read, token.Control}
+	read := []token.Scope{token.Read}
+	attend := []token.Scope{token.Publish, token.Read, token.Control}
+	return []endpoint{
+		{http.MethodPost, recordings, start, seed{}, control, (*Server).operate},
+		{http.MethodGet, recording, state, seed{}, look, (*Server).operate},
+		{http.MethodDelete, recording, stop, seed{}, control, (*Server).operate},
+		{http.MethodPost, recording + "/pause", pause, seed{}, control, (*Server).operate},
+		{http.MethodPost, recording + "/resume", resume, seed{}, control, (*Server).operate},
+		{http.MethodGet, document, downloadMedia, seed{}, read, (*Server).download},
+		{http.MethodGet, document + "/metadata", downloadMetadata, seed{}, read, (*Server).download},
+
+		{http.MethodGet, "recordings", listRecordings, own{}, look, (*Server).listRecordings},
+		{http.MethodGet, "recordings/{recording}", showRecording, own{}, look, (*Server).showRecording},
+		{http.MethodGet, "conversations", listConversations, own{}, look, (*Server).listConversations},
+		{http.MethodGet, "conversations/{conversation}", showConversation, own{}, look, (*Server).showConversation},
+		{http.MethodGet, "call/{conversation}/state", showCall, own{}, attend, (*Server).showCall},
+		{http.MethodGet, "healthz", health, own{}, nil, (*Server).health},
+		{http.MethodGet, "", index, own{}, nil, (*Server).index},
+	}
+}
+
+// route finds out what a request asks for. A path is taken as it was sent: it
+// is never redirected to a cleaner one, slashes around it don't matter, and no
+// segment but a name of the API has a meaning. The dialect of the returned call
+// is good also if there is an error.
+func (s *Server) route(method, escapedPath string) (call, error) {
+	segments := strings.Split(strings.Trim(escapedPath, "/"), "/")
+	found := call{endpoint: endpoint{dialect: own{}}}
+	var allowed []string
+	for _, e := range s.routes {
+		params, ok := match(e.path, segments)
+		switch {
+		case !ok:
+		case method == e.method, method == http.MethodHead && e.method == http.MethodGet:
+			return newCall(e, params)
+		default:
+			found.endpoint = e
+			allowed = append(allowed, e.method)
+		}
+	}
+	if len(allowed) == 0 {
+		return found, notFound("there is nothing at this path")
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	return found, &problem{
+		status: http.StatusMethodNotAllowed, code: codeMethodNotAllowed,
+		message: method + " is not possible here", allow: strings.Join(allowed, ", "),
+	}
+}
+
+// match holds a path against a pattern and returns the parameters, still escaped.
+func match(pattern string, segments []string) (params map[string]string, ok bool) {
+	names := strings.Split(pattern, "/")
+	if len(names) != len(segments) {
+		return nil, false
+	}
+	for i, name := range names {
+		param, isParam := strings.CutPrefix(name, "{")
+		switch {
+		case !isParam && !strings.EqualFold(name, segments[i]):
+			return nil, false
+		case isParam && params == nil:
+			params = make(map[string]string, 2)
+			fallthrough
+		case isParam:
+			params[strings.TrimSuffix(param, "}")] = segments[i]
+		}
+	}
+	return params, true
+}
+
+func newCall(e endpoint, params map[string]string) (call, error) {
+	c := call{endpoint: e}
+	for name, escaped := range params {
+		value, err := url.PathUnescape(escaped)
+		if err != nil {
+			return c, invalid(name+"Id", "the path has an invalid escape")
+		}
+		switch name {
+		case "conversation":
+			if c.conversation, err = canonicalID(value); err != nil {
+				return c, invalid("conversationId", "%v", err)
+			}
+		case "recording":
+			c.recording = value
+		case "document":
+			c.document = value
+		}
+	}
+	return c, nil
+}
