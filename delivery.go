@@ -47,14 +47,14 @@ func ResultKey(recording string) string              { return recording + "/" + 
 func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s", index, recording) }
 
 // deliver describes a finished chunk and sends it to the store.
-func (r *Recording) deliver(m muxer.Chunk, reason string) {
+func (r *Recording) deliver(m muxer.Chunk) {
 	s := r.session
 	start, end := timebase.Ticks(m.Start), timebase.Ticks(m.End)
 	c := Chunk{
 		Index: m.Index, DocumentID: DocumentID(r.id, m.Index),
 		Start: start.Duration(), Duration: (end - start).Duration(),
 		StartTime: r.eng.clock.time(s.timeline.local(start)),
-		Bytes:     m.Bytes, EndReason: reason,
+		Bytes:     m.Bytes, EndReason: chunkSessionEnded,
 		MediaKey: MediaKey(r.id, m.Index), MetadataKey: MetadataKey(r.id, m.Index),
 	}
 	if next := m.Index + 1; next < len(s.out.chunks) {

@@ -8,9 +8,11 @@ import (
 	"math"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
-
+	"time"
 )
 
 // movie is a decoded recording: grey pictures at a quarter of the size, and samples.
@@ -35,7 +37,20 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 	for ; len(audio) >= 2; audio = audio[2:] {
 		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
 	}
+	m.trim(file)
 	return m
+}
+
+// trim drops the samples before zero, which the edit list hides from players.
+// ffmpeg gives them times below zero, and all that follows in one raw stream.
+func (m *movie) trim(file string) {
+	m.t.Helper()
+	first := ffprobe(m.t, file, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
+	pts, err := strconv.Atoi(strings.Trim(first, ","))
+	if err != nil || pts > 0 {
+		m.t.Fatalf("first audio packet at %q", first)
+	}
+	m.pcm = m.pcm[-pts:]
 }
 
 func ffmpeg(t testing.TB, args ...string) []byte {
@@ -58,12 +73,13 @@ func ffprobe(t testing.TB, file string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// grey returns the mean luma in the middle of a tile (in full-size pixels) of frame n.
+// grey returns the mean luma near the middle of a tile (in full-size pixels) of
+// frame n, well above the label.
 func (m *movie) grey(n int, tile image.Rectangle) float64 {
-	c := image.Pt((tile.Min.X+tile.Max.X)/8, (tile.Min.Y+tile.Max.Y)/8)
+	c := image.Pt((tile.Min.X+tile.Max.X)/8, (5*tile.Min.Y+3*tile.Max.Y)/32)
 	sum, count := 0.0, 0.0
-	for y := c.Y - 4; y < c.Y+4; y++ {
-		for x := c.X - 4; x < c.X+4; x++ {
+	for y := c.Y - 3; y < c.Y+3; y++ {
+		for x := c.X - 3; x < c.X+3; x++ {
 			sum += float64(m.frames[n][y*m.size.X+x])
 			count++
 		}
@@ -117,3 +133,44 @@ func (m *movie) flashes(tile image.Rectangle) []int {
 // stored returns the path of a chunk in a directory store.
 func stored(dir, key string) string { return filepath.Join(dir, filepath.FromSlash(key)) }
 
+// lasts checks both tracks: video to the frame, sound to less than the AAC frame
+// that holds the end.
+func (m *movie) lasts(d time.Duration) {
+	m.t.Helper()
+	frames, samples := int(d*8/time.Second), int(d*16000/time.Second)
+	if len(m.frames) != frames || len(m.pcm) < samples || len(m.pcm)-samples >= 1024 {
+		m.t.Errorf("%d frames and %d samples, want %d and %d", len(m.frames), len(m.pcm), frames, samples)
+	}
+}
+
+// sees checks in which frames a tile turns white.
+func (m *movie) sees(tile image.Rectangle, frames ...int) {
+	m.t.Helper()
+	if got := m.flashes(tile); !slices.Equal(got, frames) {
+		m.t.Errorf("flashes in frames %v, want %v", got, frames)
+	}
+}
+
+// hears checks when beeps begin, to the 10 ms that an Opus encoder takes.
+func (m *movie) hears(hertz float64, at ...float64) {
+	m.t.Helper()
+	got := m.beeps(hertz)
+	if len(got) != len(at) {
+		m.t.Errorf("%v Hz at %v s, want %v", hertz, got, at)
+		return
+	}
+	for i := range at {
+		if d := got[i] - at[i]; d < -0.003 || d > 0.012 {
+			m.t.Errorf("%v Hz at %.3f s, want %.3f", hertz, got[i], at[i])
+		}
+	}
+}
+
+// shows checks that the middle of a tile has a luma (limited range, as sent).
+func (m *movie) shows(frame int, tile image.Rectangle, luma float64) {
+	m.t.Helper()
+	want := (luma - 16) * 255 / 219 // ffmpeg's grey is full range
+	if got := m.grey(frame, tile); math.Abs(got-want) > 4 {
+		m.t.Errorf("frame %d: tile %v is %.0f, want %.0f", frame, tile, got, want)
+	}
+}

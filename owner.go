@@ -29,7 +29,9 @@ func (r *Recording) record() error {
 				return err
 			}
 		}
-		r.watch(now)
+		if r.session.stopped == never {
+			r.watch(now)
+		}
 		timer.Reset(r.pausing(now))
 		r.obey(timer.C)
 	}
@@ -53,7 +55,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 		return err
 	}
 	for _, c := range r.session.out.mux.Done() {
-		r.deliver(c, chunkSessionEnded)
+		r.deliver(c)
 	}
 	return nil
 }
@@ -102,12 +104,12 @@ func (r *Recording) finish(failure error) {
 		s.log.Error("recording failed", "error", failure)
 	}
 	people := r.participants()
+	s.close()
 	r.conv.detach(r)
 	chunks, err := s.out.finish(s.frame)
 	for _, c := range chunks {
-		r.deliver(c, chunkSessionEnded)
+		r.deliver(c)
 	}
-	s.close()
 	s.out.close()
 	failure = errors.Join(failure, err)
 	err = errors.Join(failure, r.delivery.wait())
@@ -125,7 +127,7 @@ func (r *Recording) publish(people []ParticipantInfo, failure, err error) {
 		Duration:  (timebase.Ticks(s.frame) * s.frameLen).Duration(),
 		EndReason: r.Result().EndReason,
 		Chunks:    r.delivery.chunks(), Pauses: r.pauses(s.stopped),
-		Participants: people, Tracks: s.retired, Stats: s.stats,
+		Participants: people, Tracks: s.trackStats(), Stats: s.stats,
 	}
 	if failure != nil {
 		res.EndReason = EndError

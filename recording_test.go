@@ -2,7 +2,10 @@ package callreel_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"image"
+	"math"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -72,25 +75,46 @@ func (r *rig) join(c *caller) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	c.t = r.t
+	left, err := c.sink.Join(c.who)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	go func() { c.run(ctx); close(done) }()
-	return func() { cancel(); <-done }
+	return func() {
+		cancel()
+		<-done
+		left()
+	}
 }
 
-func TestTwoPeopleWithAPause(t *testing.T) {
+// person is a caller with its own look and sound.
+func person(sink ingest.Sink, i int, epoch time.Time) *caller {
+	return &caller{
+		sink: sink, epoch: epoch, luma: uint8(40 + 6*i), hertz: 500 + 150*float64(i),
+		who: ingest.Participant{ID: fmt.Sprintf("p%02d", i), Name: fmt.Sprintf("Person %d", i)},
+	}
+}
+
+func grid(n int) []image.Rectangle { return compositor.Grid(n, image.Rectangle{Max: small}) }
+
+func TestPauseIsCutOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		conv := r.conversation("room")
 		epoch := time.Now()
-		leaveAnn := r.join(&caller{sink: conv, who: ingest.Participant{ID: "ann", Name: "Ann"}, luma: 60, hertz: 600, epoch: epoch})
-		leaveBob := r.join(&caller{sink: conv, who: ingest.Participant{ID: "bob", Name: "Bob"}, luma: 120, hertz: 1500, epoch: epoch})
+		ann, bob := person(conv, 1, epoch), person(conv, 10, epoch)
+		leaveAnn, leaveBob := r.join(ann), r.join(bob)
 		time.Sleep(500 * time.Millisecond)
 		rec := r.start(smallConfig("room"))
 		time.Sleep(4 * time.Second)
-		if err := rec.Pause(t.Context()); err != nil {
+		if err := errors.Join(rec.Pause(t.Context()), rec.Pause(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Second)
-		if err := rec.Resume(t.Context()); err != nil {
+		ann.luma, bob.luma = 200, 210 // what nobody may see
+		time.Sleep(2900 * time.Millisecond)
+		ann.luma, bob.luma = 46, 100
+		time.Sleep(100 * time.Millisecond)
+		if err := errors.Join(rec.Resume(t.Context()), rec.Resume(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(3500 * time.Millisecond)
@@ -98,20 +122,262 @@ func TestTwoPeopleWithAPause(t *testing.T) {
 		leaveAnn()
 		leaveBob()
 
-		if res.Duration != 7500*time.Millisecond || res.State != callreel.Completed || len(res.Chunks) != 1 {
+		if res.Duration != 7500*time.Millisecond || res.State != callreel.Completed || len(res.Chunks) != 1 || len(res.Pauses) != 1 {
+			t.Fatalf("%+v", res)
+		}
+		if p := res.Pauses[0]; p.Duration != 3*time.Second || p.Start.Sub(res.StartTime) != 4*time.Second {
+			t.Errorf("pause %+v", p)
+		}
+		for _, s := range res.Tracks {
+			if s.Lost != 0 || s.Packets == 0 || s.Decoded == 0 || s.DecodeErrors != 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(7500 * time.Millisecond)
+		// Flashes and beeps are at whole seconds of the epoch: the first is half a
+		// second after the start, and three seconds are cut out at four.
+		tiles := grid(2)
+		m.sees(tiles[0], 4, 12, 20, 28, 36, 44, 52)
+		m.sees(tiles[1], 4, 12, 20, 28, 36, 44, 52)
+		m.hears(ann.hertz, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5)
+		m.hears(bob.hertz, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5)
+		for _, n := range []int{2, 30, 31, 32, 33, 34, 58} { // around the cut, too
+			m.shows(n, tiles[0], 46)
+			m.shows(n, tiles[1], 100)
+		}
+	})
+}
+
+func TestPeopleComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		epoch := time.Now()
+		leaveAnn := r.join(person(conv, 1, epoch))
+		time.Sleep(400 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(2600 * time.Millisecond)
+		leaveBob := r.join(person(conv, 10, epoch)) // 2.6 s into the recording
+		time.Sleep(2700 * time.Millisecond)
+		leaveAnn() // 5.3 s
+		time.Sleep(3 * time.Second)
+		res := r.stop(rec) // 8.3 s
+		leaveBob()
+
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(8375 * time.Millisecond)
+		one, two := grid(1), grid(2)
+		m.shows(18, one[0], 46)
+		m.shows(26, two[0], 46)
+		m.shows(26, two[1], 100)
+		m.shows(40, two[0], 46)
+		m.shows(44, one[0], 100)
+		m.hears(650, 0.6, 1.6, 2.6, 3.6, 4.6)
+		m.hears(2000, 2.6, 3.6, 4.6, 5.6, 6.6, 7.6)
+		if len(res.Participants) != 2 || res.Participants[0].Left.IsZero() || !res.Participants[1].Left.IsZero() {
+			t.Errorf("participants %+v", res.Participants)
+		}
+	})
+}
+
+func TestMutedAndPartialParticipants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		epoch := time.Now()
+		ann, bob, cid := person(conv, 1, epoch), person(conv, 10, epoch), person(conv, 5, epoch)
+		bob.noVideo, cid.noAudio = true, true
+		leave := []func(){r.join(ann), r.join(bob), r.join(cid)}
+		time.Sleep(500 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(2 * time.Second)
+		ann.mutedAudio.Store(true)
+		ann.mutedVideo.Store(true)
+		time.Sleep(5 * time.Second)
+		ann.mutedAudio.Store(false)
+		ann.mutedVideo.Store(false)
+		time.Sleep(3 * time.Second)
+		res := r.stop(rec)
+		for _, f := range leave {
+			f()
+		}
+
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(10 * time.Second)
+		tiles := grid(3)
+		m.shows(34, tiles[0], 46) // 2.2 s after muting: the last picture
+		if g := m.grey(48, tiles[0]); math.Abs(g-35) < 8 {
+			t.Errorf("no avatar four seconds after muting: %.0f", g)
+		}
+		m.shows(62, tiles[0], 46)
+		m.shows(62, tiles[2], 70)
+		m.sees(tiles[2], 4, 12, 20, 28, 36, 44, 52, 60, 68, 76)
+		m.hears(ann.hertz, 0.5, 1.5, 7.5, 8.5, 9.5)
+		m.hears(bob.hertz, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5)
+		m.hears(cid.hertz)
+	})
+}
+
+func TestEmptyCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := smallConfig("nobody")
+		cfg.EmptyTimeout = 3 * time.Second
+		rec := r.start(cfg)
+		<-rec.Done()
+		res := rec.Result()
+		if res.EndReason != callreel.EndCallEnded || res.Err != nil {
 			t.Fatalf("%+v", res)
 		}
 		m := decode(t, r.file(res.Chunks[0]), small)
-		if len(m.frames) != 60 || len(m.pcm)-120000 > 1024 || len(m.pcm) < 120000 {
-			t.Errorf("%d frames, %d samples", len(m.frames), len(m.pcm))
+		if len(m.frames) < 24 || len(m.frames) > 33 {
+			t.Errorf("%d frames", len(m.frames))
 		}
-		tiles := compositor.Grid(2, image.Rectangle{Max: small})
-		// Flashes at whole seconds of the epoch: 0.5 s after the start, 3 s are cut out.
-		for i, hertz := range []float64{600, 1500} {
-			t.Log(m.beeps(hertz), m.flashes(tiles[i]))
+		for i, s := range m.pcm {
+			if s != 0 {
+				t.Fatalf("sample %d of silence is %v", i, s)
+			}
 		}
-		for n := range m.frames {
-			t.Logf("%d: %.0f %.0f", n, m.grey(n, tiles[0]), m.grey(n, tiles[1]))
+		if len(r.eng.Conversations()) != 0 {
+			t.Error("the conversation is still there")
+		}
+	})
+}
+
+func TestPauseOnStartAndNeverResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := smallConfig("room")
+		cfg.PauseOnStart = true
+		rec := r.start(cfg)
+		if rec.State() != callreel.Paused {
+			t.Error(rec.State())
+		}
+		time.Sleep(5 * time.Second)
+		if res := r.stop(rec); len(res.Chunks) != 0 || res.Duration != 0 || res.State != callreel.Completed {
+			t.Errorf("%+v", res)
+		}
+	})
+}
+
+func TestChunksAreSeamless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		ann := person(conv, 1, time.Now())
+		leave := r.join(ann)
+		time.Sleep(500 * time.Millisecond)
+		cfg := smallConfig("room")
+		cfg.ChunkDuration = 10 * time.Second
+		rec := r.start(cfg)
+		time.Sleep(24 * time.Second)
+		res := r.stop(rec)
+		leave()
+
+		if len(res.Chunks) != 3 {
+			t.Fatalf("%+v", res.Chunks)
+		}
+		var at time.Duration
+		for i, c := range res.Chunks {
+			if c.Start != at || c.Index != i {
+				t.Errorf("chunk %+v begins at %v, want %v", c, c.Start, at)
+			}
+			at += c.Duration
+			m := decode(t, r.file(c), small)
+			m.lasts(c.Duration)
+			var beeps []float64
+			var frames []int
+			for s := 0.5; s < c.Duration.Seconds(); s++ {
+				beeps, frames = append(beeps, s), append(frames, int(s*8))
+			}
+			m.sees(grid(1)[0], frames...)
+			m.hears(ann.hertz, beeps...)
+		}
+		if at != 24*time.Second || res.Chunks[0].EndReason != "ChunkMaximumTimeExceeded" || res.Chunks[2].EndReason != "SessionEnded" {
+			t.Errorf("%v in all: %+v", at, res.Chunks)
+		}
+	})
+}
+
+func TestTwentyFivePeople(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		epoch := time.Now()
+		var leave []func()
+		for i := range 25 {
+			p := person(conv, i, epoch)
+			p.size = image.Pt(160, 90)
+			leave = append(leave, r.join(p))
+		}
+		time.Sleep(200 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(2 * time.Second)
+		res := r.stop(rec)
+		for _, f := range leave {
+			f()
+		}
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(2 * time.Second)
+		for i, tile := range grid(25) {
+			m.shows(5, tile, float64(40+6*i))
+		}
+	})
+}
+
+func TestErrorsAreTyped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		rec := r.start(smallConfig("room"))
+		if _, err := r.eng.Start(t.Context(), smallConfig("room")); !errors.Is(err, callreel.ErrBusy) {
+			t.Errorf("second recording: %v", err)
+		}
+		bad := smallConfig("other")
+		bad.FrameRate = 7
+		if _, err := r.eng.Start(t.Context(), bad); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("7 frames/s: %v", err)
+		}
+		bad = smallConfig("other")
+		bad.Video.Options["no-such-option"] = "1"
+		if _, err := r.eng.Start(t.Context(), bad); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("unknown option: %v", err)
+		}
+		if _, err := rec.AddTrack(ingest.TrackInfo{Participant: ingest.Participant{ID: "x"}, MimeType: "video/H265"}); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("H.265: %v", err)
+		}
+		time.Sleep(time.Second)
+		first := r.stop(rec)
+		if again := r.stop(rec); again.ID != first.ID || len(again.Chunks) != len(first.Chunks) {
+			t.Errorf("stopped again: %+v", again)
+		}
+		var state *callreel.StateError
+		if err := rec.Pause(t.Context()); !errors.As(err, &state) || state.State != callreel.Completed {
+			t.Errorf("pause after stop: %v", err)
+		}
+		if err := r.eng.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.eng.Start(t.Context(), smallConfig("room")); !errors.Is(err, callreel.ErrClosed) {
+			t.Errorf("start after close: %v", err)
+		}
+	})
+}
+
+func TestCloseFinishesRecordings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		a, b := r.start(smallConfig("a")), r.start(smallConfig("b"))
+		time.Sleep(2 * time.Second)
+		if err := r.eng.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range []*callreel.Recording{a, b} {
+			res := rec.Result()
+			if res.EndReason != callreel.EndShutdown || len(res.Chunks) != 1 {
+				t.Fatalf("%+v", res)
+			}
+			decode(t, r.file(res.Chunks[0]), small).lasts(2 * time.Second)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"image"
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type caller struct {
 
 	noVideo, noAudio bool
 	size             image.Point
+	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
+	mutedAudio       atomic.Bool
 }
 
 const (
@@ -35,14 +38,8 @@ const (
 	white     = 235
 )
 
-// run joins and sends until ctx ends.
+// run sends until ctx ends.
 func (c *caller) run(ctx context.Context) {
-	leave, err := c.sink.Join(c.who)
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	defer leave()
 	done := make(chan struct{}, 2)
 	go func() { c.sendVideo(ctx); done <- struct{}{} }()
 	go func() { c.sendAudio(ctx); done <- struct{}{} }()
@@ -134,6 +131,10 @@ func (c *caller) sendVideo(ctx context.Context) {
 			force = true
 		default:
 		}
+		if c.mutedVideo.Load() {
+			<-tick.C
+			continue
+		}
 		packets, err := enc.Encode(img, n, force)
 		if err != nil {
 			c.t.Error(err)
@@ -192,6 +193,10 @@ func (c *caller) sendAudio(ctx context.Context) {
 			return
 		}
 		at := time.Duration(n) * 20 * time.Millisecond
+		if c.mutedAudio.Load() {
+			<-tick.C
+			continue
+		}
 		if s.send(packet, at, n == 0) != nil || n%50 == 1 && s.report(at) != nil {
 			return
 		}

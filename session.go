@@ -1,8 +1,11 @@
 package callreel
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -318,6 +321,14 @@ func (s *session) stop(at timebase.Ticks) timebase.Ticks {
 	pos, _ := s.timeline.position(s.stopped)
 	s.end = int64(pos.Ceil(s.frameLen) / s.frameLen)
 	return s.stopped
+}
+
+// trackStats returns the statistics of all tracks, once the session is closed.
+func (s *session) trackStats() []TrackStats {
+	slices.SortFunc(s.retired, func(a, b TrackStats) int {
+		return cmp.Or(strings.Compare(a.Participant, b.Participant), strings.Compare(a.Track, b.Track), strings.Compare(a.RID, b.RID))
+	})
+	return s.retired
 }
 
 // close frees the decoders.

@@ -272,3 +272,30 @@ func TestG711(t *testing.T) {
 		t.Error(pcm)
 	}
 }
+func TestScalerKeepsFlatColours(t *testing.T) {
+	var s Scaler
+	defer s.Close()
+	for _, sizes := range [][2]image.Point{{{160, 90}, {128, 72}}, {{640, 360}, {960, 540}}, {{640, 480}, {384, 216}}, {{1280, 720}, {640, 360}}, {{101, 57}, {300, 171}}} {
+		src := image.NewYCbCr(image.Rectangle{Max: sizes[0]}, image.YCbCrSubsampleRatio420)
+		dst := image.NewYCbCr(image.Rectangle{Max: sizes[1]}, image.YCbCrSubsampleRatio420)
+		for i := range src.Y {
+			src.Y[i] = 184
+		}
+		for i := range src.Cb {
+			src.Cb[i], src.Cr[i] = 90, 170
+		}
+		if err := s.Scale(dst, src); err != nil {
+			t.Fatal(err)
+		}
+		for i, y := range dst.Y {
+			if y < 183 || y > 185 {
+				t.Fatalf("%v: luma %d at %d", sizes, y, i)
+			}
+		}
+		for i := range dst.Cb {
+			if dst.Cb[i] < 89 || dst.Cb[i] > 91 || dst.Cr[i] < 169 || dst.Cr[i] > 171 {
+				t.Fatalf("%v: chroma %d %d at %d", sizes, dst.Cb[i], dst.Cr[i], i)
+			}
+		}
+	}
+}
