@@ -110,9 +110,11 @@ func TestPauseIsCutOut(t *testing.T) {
 		if err := errors.Join(rec.Pause(t.Context()), rec.Pause(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		ann.luma, bob.luma = 200, 210 // what nobody may see
+		ann.secret.Store(200) // what nobody may see
+		bob.secret.Store(210)
 		time.Sleep(2900 * time.Millisecond)
-		ann.luma, bob.luma = 46, 100
+		ann.secret.Store(0)
+		bob.secret.Store(0)
 		time.Sleep(100 * time.Millisecond)
 		if err := errors.Join(rec.Resume(t.Context()), rec.Resume(t.Context())); err != nil {
 			t.Fatal(err)

@@ -19,12 +19,13 @@ import (
 // caller is a participant made by the test: its picture is its own grey, white
 // for 100 ms at each whole second; its sound a beep at the same time.
 type caller struct {
-	t     testing.TB
-	sink  ingest.Sink
-	who   ingest.Participant
-	luma  uint8
-	hertz float64
-	epoch time.Time // of the flashes
+	t      testing.TB
+	sink   ingest.Sink
+	who    ingest.Participant
+	luma   uint8
+	secret atomic.Uint32 // if not 0, the luma in its stead
+	hertz  float64
+	epoch  time.Time // of the flashes
 
 	noVideo, noAudio bool
 	size             image.Point
@@ -119,6 +120,9 @@ func (c *caller) sendVideo(ctx context.Context) {
 	for n := int64(0); ; n++ {
 		at := time.Duration(n) * time.Second / callerFPS
 		grey := c.luma
+		if s := c.secret.Load(); s != 0 {
+			grey = uint8(s)
+		}
 		if c.flashing(s.start.Add(at).Sub(c.epoch)) {
 			grey = white
 		}
