@@ -1,0 +1,117 @@
+package simulate
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// power returns how much of a frequency is in samples (Goertzel), as amplitude.
+func power[T int16 | float32](pcm []T, hz, rate float64) float64 {
+	var re, im float64
+	for i, v := range pcm {
+		a := 2 * math.Pi * hz * float64(i) / rate
+		re += float64(v) * math.Cos(a)
+		im += float64(v) * math.Sin(a)
+	}
+	return 2 * math.Hypot(re, im) / float64(len(pcm))
+}
+
+func TestBeep(t *testing.T) {
+	for _, speech := range []bool{false, true} {
+		cfg := Config{Index: 5, Speech: speech}
+		cfg.setDefaults()
+		pcm := make([]int16, 2*timebase.Second)
+		newSound(cfg).fill(pcm, 7*timebase.Second)
+		beep := pcm[timebase.Second:][:flashTicks]
+		own := power(beep, float64(cfg.Tone), timebase.Second) / math.MaxInt16
+		next := power(beep, float64(ToneOf(6)), timebase.Second) / math.MaxInt16
+		if math.Abs(own-beepLevel) > 0.01 || next > 0.01 {
+			t.Errorf("beep level %.3f, that of the next participant %.3f", own, next)
+		}
+		loudest := slices.Max(pcm[flashTicks:timebase.Second])
+		if !speech && loudest != 0 || speech && float64(loudest) < 0.05*math.MaxInt16 {
+			t.Errorf("speech %v: %d between beeps", speech, loudest)
+		}
+		if v := slices.Max(pcm[flashTicks:syllable]); v != 0 {
+			t.Errorf("%d right after the beep", v)
+		}
+	}
+}
+
+// TestSoundIsOneStream: it does not matter in which portions samples are made.
+func TestSoundIsOneStream(t *testing.T) {
+	cfg := Config{Speech: true}
+	cfg.setDefaults()
+	s := newSound(cfg)
+	whole := make([]int16, 2*timebase.Second)
+	s.fill(whole, 0)
+	parts := make([]int16, len(whole))
+	for at, n := 0, 1; at < len(parts); at, n = at+n, n*7%1013 {
+		n = min(n, len(parts)-at)
+		s.fill(parts[at:at+n], timebase.Ticks(at))
+	}
+	if !slices.Equal(whole, parts) {
+		t.Error("portions differ")
+	}
+}
+
+// TestOpusDelay: what is decoded from a packet begins at the packet's time.
+func TestOpusDelay(t *testing.T) {
+	p, err := New(Config{Endpoint: "http://localhost/", Audio: "opus"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMicrophone(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := codec.NewOpusDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pcm []float32
+	for at := timebase.Ticks(0); at < 3*timebase.Second; at += opusFrame {
+		m.sound.fill(m.pcm, at+opusDelay)
+		packet, err := m.enc.Encode(m.pcm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := dec.Decode(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pcm = append(pcm, got...)
+	}
+	on, off := beepEdges(pcm[8000:])
+	if onset, end := on-8000, off-8000-1600; max(onset, -onset, end, -end) > 24 {
+		t.Errorf("the beep is %d to %d samples of 1/16000 s late", onset, end)
+	}
+}
+
+// beepEdges returns where the first beep in 16 kHz samples begins and ends: where
+// the level crosses half of the highest, over a moving millisecond.
+func beepEdges(pcm []float32) (on, off int) {
+	const window = 16
+	levels := make([]float64, len(pcm)-window)
+	highest := 0.0
+	for i := range levels {
+		sum := 0.0
+		for _, v := range pcm[i : i+window] {
+			sum += float64(v) * float64(v)
+		}
+		levels[i] = math.Sqrt(sum / window)
+		highest = max(highest, levels[i])
+	}
+	on = slices.IndexFunc(levels, func(v float64) bool { return v > highest/2 })
+	off = on
+	for i := on; i < min(len(levels), on+2*1600); i++ {
+		if levels[i] > highest/2 {
+			off = i
+		}
+	}
+	return on + window/2, off + window/2
+}
