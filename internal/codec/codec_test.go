@@ -272,6 +272,7 @@ func TestG711(t *testing.T) {
 		t.Error(pcm)
 	}
 }
+
 func TestScalerKeepsFlatColours(t *testing.T) {
 	var s Scaler
 	defer s.Close()

@@ -75,15 +75,10 @@ static int cr_dec_take(cr_dec *d) {
 	return 0;
 }
 
-static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
-	int rc = av_new_packet(d->pkt, size);
-	if (rc < 0) return rc;
-	memcpy(d->pkt->data, data, size);
-	rc = avcodec_send_packet(d->ctx, d->pkt);
-	av_packet_unref(d->pkt);
-	if (rc < 0) return rc;
+// cr_dec_receive takes what is ready.
+static int cr_dec_receive(cr_dec *d, int *got) {
 	for (;;) {
-		rc = avcodec_receive_frame(d->ctx, d->out);
+		int rc = avcodec_receive_frame(d->ctx, d->out);
 		if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF) return 0;
 		if (rc < 0) return rc;
 		rc = cr_dec_take(d);
@@ -91,6 +86,24 @@ static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
 		if (rc < 0) return rc;
 		++*got;
 	}
+}
+
+static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
+	int rc = av_new_packet(d->pkt, size);
+	if (rc < 0) return rc;
+	memcpy(d->pkt->data, data, size);
+	rc = avcodec_send_packet(d->ctx, d->pkt);
+	av_packet_unref(d->pkt);
+	return rc < 0 ? rc : cr_dec_receive(d, got);
+}
+
+// cr_dec_drain brings out what a decoder of reordered pictures holds back.
+static int cr_dec_drain(cr_dec *d, int *got) {
+	*got = 0;
+	int rc = avcodec_send_packet(d->ctx, NULL);
+	if (rc >= 0) rc = cr_dec_receive(d, got);
+	avcodec_flush_buffers(d->ctx);
+	return rc;
 }
 
 // cr_dec_decode feeds one access unit; *got counts the new pictures. After an
@@ -162,6 +175,21 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	var got C.int
 	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&unit[0]), C.int(len(unit)), &got)
 	runtime.KeepAlive(unit)
+	return d.took(rc, got)
+}
+
+// Drain brings out the pictures that the decoder holds back because of
+// B-frames, and reports whether there was one. Feed a key frame next.
+func (d *VideoDecoder) Drain() (bool, error) {
+	if d.c == nil {
+		return false, ErrClosed
+	}
+	var got C.int
+	rc := C.cr_dec_drain(d.c, &got)
+	return d.took(rc, got)
+}
+
+func (d *VideoDecoder) took(rc, got C.int) (bool, error) {
 	if got > 0 {
 		d.setPicture()
 	}
