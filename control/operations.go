@@ -119,4 +119,3 @@ func stateOf(rec *callreel.Recording) (recordingState, error) {
 	}
 	return "", notFound("the recording has ended")
 }
-

@@ -142,4 +142,3 @@ type own struct{ seed }
 var _ dialect = own{}
 
 func (own) failure(_ verb, p *problem) (status int, body any) { return p.status, flat(p) }
-

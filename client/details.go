@@ -1,0 +1,48 @@
+package client
+
+import "time"
+
+// Recording is what the server knows of a recording.
+type Recording struct {
+	ID           string `json:"recordingId"`
+	Conversation string `json:"conversationId"`
+	// State is active, paused, stopping, completed or failed.
+	State     string    `json:"state"`
+	StartTime time.Time `json:"startTime"`
+	// DurationMs is in milliseconds, without pauses.
+	DurationMs int64 `json:"durationMs"`
+	// EndReason is why it ended: Stopped, CallEnded, Shutdown or Error.
+	EndReason        string        `json:"endReason,omitempty"`
+	OperationContext string        `json:"operationContext,omitempty"`
+	StateCallbackURI string        `json:"recordingStateCallbackUri,omitempty"`
+	Chunks           []Chunk       `json:"chunks"`
+	Pauses           []Pause       `json:"pauses"`
+	Participants     []Participant `json:"participants"`
+}
+
+// Ended reports whether the recording has ended and its files are final.
+func (r Recording) Ended() bool { return r.State == "completed" || r.State == "failed" }
+
+// Chunk is a file of a recording. Each plays alone; the next goes on where it ends.
+type Chunk struct {
+	DocumentID string    `json:"documentId"` // for downloads
+	Index      int       `json:"index"`
+	StartTime  time.Time `json:"startTime"`
+	DurationMs int64     `json:"durationMs"`
+	Bytes      int64     `json:"bytes"`
+	EndReason  string    `json:"endReason"`
+}
+
+// Pause is a span of the call that was not recorded.
+type Pause struct {
+	StartTime  time.Time `json:"startTime"`
+	DurationMs int64     `json:"durationMs"`
+}
+
+// Participant is one stay of somebody in the call.
+type Participant struct {
+	ID     string    `json:"participantId"`
+	Name   string    `json:"displayName,omitempty"`
+	Joined time.Time `json:"joined"`
+	Left   time.Time `json:"left,omitzero"` // zero: stayed
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/callreel/callreel/internal/fault"
+	"github.com/callreel/callreel/internal/token"
+)
+
+const (
+	accessKeyFile = "access-key"
+	accessKeySize = 64 // bytes of a new one
+	minAccessKey  = 32 // bytes
+)
+
+// keyFlags say where the access key of a server is.
+type keyFlags struct {
+	Data      string `help:"Directory of the server's data: access key, recordings, and what is being recorded." default:"callreel-data" type:"path"`
+	AccessKey string `help:"Access key in Base64, at least 32 bytes, instead of the one in the data directory." placeholder:"KEY"`
+}
+
+// read returns the key, which must be there.
+func (f keyFlags) read() ([]byte, error) {
+	text := f.AccessKey
+	if text == "" {
+		b, err := os.ReadFile(filepath.Join(f.Data, accessKeyFile))
+		if err != nil {
+			return nil, fault.Caller.Wrap(fmt.Errorf("no access key: give --access-key, or --data of a server on this machine: %w", err))
+		}
+		text = string(b)
+	}
+	return parseAccessKey(text)
+}
+
+// sign makes a token with the key.
+func (f keyFlags) sign(c token.Claims) (string, error) {
+	key, err := f.read()
+	if err != nil {
+		return "", err
+	}
+	derived, err := token.DeriveKey(key)
+	if err != nil {
+		return "", err
+	}
+	tok, err := token.Signer{Keys: [][]byte{derived}}.Sign(c)
+	if errors.Is(err, token.ErrMalformed) {
+		err = fault.Caller.Wrap(err)
+	}
+	return tok, err
+}
+
+// operator signs a token for as long as a command of the operator may take.
+func (f keyFlags) operator() (string, error) {
+	return f.sign(token.Claims{
+		Scopes: []token.Scope{token.Control, token.Read}, Participant: "operator",
+		Expires: time.Now().Add(time.Hour),
+	})
+}
+
+// open returns the key and its text. The first time it makes one.
+func (f keyFlags) open() (key []byte, text string, made bool, err error) {
+	text = f.AccessKey
+	if text == "" {
+		if text, made, err = readOrMake(filepath.Join(f.Data, accessKeyFile)); err != nil {
+			return nil, "", false, err
+		}
+	}
+	key, err = parseAccessKey(text)
+	return key, text, made, err
+}
+
+// readOrMake reads a key file, or makes it, readable for its owner only.
+func readOrMake(name string) (text string, made bool, err error) {
+	b, err := os.ReadFile(name)
+	if err == nil {
+		return strings.TrimSpace(string(b)), false, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", false, fmt.Errorf("access key: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
+		return "", false, fmt.Errorf("data directory: %w", err)
+	}
+	key := make([]byte, accessKeySize)
+	_, _ = rand.Read(key) // never fails
+	text = base64.StdEncoding.EncodeToString(key)
+	if err := writeNew(name, text+"\n"); err != nil {
+		return "", false, fmt.Errorf("access key: %w", err)
+	}
+	return text, true, nil
+}
+
+// writeNew makes a file that is there with all of its text, or not at all.
+func writeNew(name, text string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), name)
+}
+
+func parseAccessKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(key) < minAccessKey {
+		return nil, fault.Caller.Wrap(fmt.Errorf("the access key must be Base64 of at least %d bytes, as \"openssl rand -base64 64\" makes it on one line", minAccessKey))
+	}
+	return key, nil
+}

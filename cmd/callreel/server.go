@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/fault"
+	"github.com/callreel/callreel/internal/token"
+	"github.com/callreel/callreel/storage"
+)
+
+const (
+	headerTimeout = 10 * time.Second // for a client to send its headers
+	idleTimeout   = 2 * time.Minute  // between requests of a client
+	maxHeader     = 64 << 10         // bytes
+	drainTime     = 3 * time.Second  // for answers on their way when the server closes
+)
+
+// serverConfig says what a server in this process is made of. Listen, Data and
+// Key are needed.
+type serverConfig struct {
+	Listen    string // host:port; port 0 for any
+	Data      string // directory
+	Key       []byte // the access key
+	PublicURL string // where clients reach it, if not at Listen
+	// RequireToken wants a token of everybody, also on the loopback interface.
+	RequireToken  bool
+	MaxRecordings int
+	Fonts         []string
+	Recording     callreel.RecordingConfig
+	// WHIP is how publishers connect. Its sockets are the server's from the start.
+	WHIP    whip.Config
+	OnEvent func(callreel.Event) // may be nil
+	Log     *slog.Logger
+}
+
+// server is a whole server: engine, API, WHIP and HTTP. Close it.
+type server struct {
+	URL    string // where clients on this machine, or all, reach it
+	Engine *callreel.Engine
+	// Failed gets the error if serving ends by itself.
+	Failed chan error
+
+	control *control.Server
+	http    *http.Server
+	log     *slog.Logger
+}
+
+// startServer starts a server, which answers when this returns.
+func startServer(cfg serverConfig) (*server, error) {
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, errors.Join(fault.Caller.Wrap(fmt.Errorf("listen: %w", err)), closeSockets(cfg.WHIP))
+	}
+	s, err := newServer(cfg, listener.Addr().(*net.TCPAddr))
+	if err != nil {
+		return nil, errors.Join(err, closeSockets(cfg.WHIP), listener.Close())
+	}
+	go func() { s.Failed <- s.http.Serve(listener) }() // until Close
+	return s, nil
+}
+
+func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
+	store := storage.Dir(filepath.Join(cfg.Data, "recordings"))
+	engine, err := callreel.New(callreel.Config{
+		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
+		MaxRecordings: cfg.MaxRecordings, Fonts: cfg.Fonts,
+		Logger: cfg.Log, OnEvent: cfg.event,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
+	api, err := control.New(control.Config{
+		Engine: engine, Store: store, AccessKeys: [][]byte{cfg.Key},
+		TrustLoopback: !cfg.RequireToken && addr.IP.IsLoopback() && isLocal(cfg.PublicURL),
+		PublicURL:     cfg.PublicURL,
+		Recording:     cfg.Recording,
+		WHIP:          cfg.WHIP,
+		Version:       version(),
+		Logger:        cfg.Log,
+	})
+	if err != nil {
+		return nil, fault.Caller.Wrap(err)
+	}
+	return &server{
+		URL: reachedAt(cfg.PublicURL, addr), Engine: engine,
+		Failed: make(chan error, 1), control: api, log: cfg.Log,
+		http: &http.Server{
+			Handler:           api.Handler(),
+			ReadHeaderTimeout: headerTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeader,
+			ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// event logs what happens to recordings.
+func (cfg serverConfig) event(e callreel.Event) {
+	level, args := slog.LevelInfo, []any{"conversation", e.Conversation, "recording", e.Recording, "state", e.State}
+	if e.Chunk != nil {
+		args = append(args, "document", e.Chunk.DocumentID, "duration", e.Chunk.Duration, "bytes", e.Chunk.Bytes)
+	}
+	if e.Err != nil {
+		level, args = slog.LevelError, append(args, "error", e.Err)
+	}
+	cfg.Log.Log(context.Background(), level, string(e.Type), args...)
+	if cfg.OnEvent != nil {
+		cfg.OnEvent(e)
+	}
+}
+
+// isLocal reports whether a public URL, if there is one, is of this machine only.
+func isLocal(public string) bool {
+	u, err := url.Parse(public)
+	return public == "" || err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
+}
+
+// reachedAt returns the URL of the server: the public one, or that of its address.
+func reachedAt(public string, addr *net.TCPAddr) string {
+	if public != "" {
+		return public
+	}
+	if addr.IP.IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", addr.Port)
+	}
+	return "http://" + addr.String()
+}
+
+// Token makes a token that the server accepts.
+func (s *server) Token(c token.Claims) (string, error) { return s.control.Sign(c) }
+
+// Close finishes the recordings, which can still be asked for meanwhile, then
+// disconnects the publishers, then ends the HTTP server. What is not done when
+// ctx ends is cut off, and an error.
+func (s *server) Close(ctx context.Context) error {
+	err := s.Engine.Close(ctx)
+	err = errors.Join(err, s.control.Close(ctx))
+	drain, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	if s.http.Shutdown(drain) != nil { // downloads on their way
+		err = errors.Join(err, s.http.Close())
+	}
+	return err
+}
