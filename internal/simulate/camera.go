@@ -41,23 +41,26 @@ func newCamera(p *Participant) (*camera, error) {
 	c := &camera{who: p, scene: s, step: timebase.Ticks(timebase.Second / p.cfg.FPS)}
 	c.black = image.NewYCbCr(s.picture.Rect, image.YCbCrSubsampleRatio420)
 	compositor.FillRect(c.black, c.black.Rect, black())
-	rids := []struct {
-		rid    string
-		divide int
-	}{{"", 1}}
-	if p.cfg.Simulcast {
-		rids[0].rid = "f"
-		rids = append(rids, rids[0], rids[0])
-		rids[0].rid, rids[0].divide = "q", 4
-		rids[1].rid, rids[1].divide = "h", 2
-	}
-	for _, r := range rids {
-		if err := c.addLayer(r.rid, r.divide); err != nil {
+	for _, l := range layersOf(p.cfg) {
+		if err := c.addLayer(l.rid, l.divide); err != nil {
 			c.close()
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+// size says by how much the width and height of a layer are divided.
+type size struct {
+	rid    string
+	divide int
+}
+
+func layersOf(cfg Config) []size {
+	if cfg.Simulcast {
+		return []size{{"q", 4}, {"h", 2}, {"f", 1}}
+	}
+	return []size{{"", 1}}
 }
 
 func (c *camera) addLayer(rid string, divide int) error {

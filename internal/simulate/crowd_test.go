@@ -9,6 +9,7 @@ import (
 )
 
 func TestCrowdComesAndGoes(t *testing.T) {
+	t.Parallel()
 	c := newCall(t)
 	crowd, err := simulate.NewCrowd(simulate.CrowdConfig{
 		Participant: simulate.Config{

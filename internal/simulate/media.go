@@ -59,7 +59,8 @@ func videoCodecs() []videoCodec {
 // to less. They make it ten times as quick.
 func quickAV1() []string {
 	return []string{
-		"cpu-used=10", "static-thresh=100", "deltaq-mode=0", "coeff-cost-upd-freq=3", "mode-cost-upd-freq=3", "mv-cost-upd-freq=3",
+		"cpu-used=10", "static-thresh=100", "deltaq-mode=0",
+		"coeff-cost-upd-freq=3", "mode-cost-upd-freq=3", "mv-cost-upd-freq=3",
 		"enable-cdef=0", "enable-palette=0", "enable-order-hint=0", "enable-obmc=0", "enable-warped-motion=0",
 		"enable-global-motion=0", "enable-ref-frame-mvs=0", "enable-tpl-model=0",
 	}

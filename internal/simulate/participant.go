@@ -22,10 +22,10 @@ type Participant struct {
 
 // counters of all that a participant ever did.
 type counters struct {
-	connected                         atomic.Bool
-	joins, frames, keyFrames, skipped atomic.Uint64
-	keyFrameRequests, sounds          atomic.Uint64
-	packets, bytes, nacks             atomic.Uint64
+	connected                       atomic.Bool
+	joins, packets, bytes           atomic.Uint64
+	frames, keyFrames, skipped      atomic.Uint64
+	sounds, keyFrameRequests, nacks atomic.Uint64
 }
 
 // Stats is what a participant did since it was made.

@@ -34,6 +34,7 @@ func newParticipant(t *testing.T, c *call, cfg simulate.Config) *simulate.Partic
 }
 
 func TestJoinAndLeave(t *testing.T) {
+	t.Parallel()
 	c := newCall(t)
 	p := newParticipant(t, c, simulate.Config{
 		ID: "ann b&c", Name: "Änn", Role: ingest.Screen, Video: "vp8", Audio: "opus", Width: 320, Height: 180, FPS: 10,
@@ -57,7 +58,7 @@ func TestJoinAndLeave(t *testing.T) {
 	if err := leave(); err != nil {
 		t.Error(err)
 	}
-	if len(c.Sessions()) != 0 || p.Stats().Connected {
+	if len(c.Sessions()) != 0 || c.deletes.Load() != 1 || p.Stats().Connected {
 		t.Error("the session goes on")
 	}
 
@@ -72,6 +73,7 @@ func TestJoinAndLeave(t *testing.T) {
 }
 
 func TestKeyFrameOnRequest(t *testing.T) {
+	t.Parallel()
 	c := newCall(t)
 	p := newParticipant(t, c, simulate.Config{ID: "ann", Video: "h264", Width: 320, Height: 180})
 	leave := run(t, p)
@@ -99,6 +101,7 @@ func TestKeyFrameOnRequest(t *testing.T) {
 }
 
 func TestSimulcast(t *testing.T) {
+	t.Parallel()
 	for _, video := range []string{"vp8", "h264"} {
 		c := newCall(t)
 		leave := run(t, newParticipant(t, c, simulate.Config{ID: "ann", Video: video, Simulcast: true, FPS: 10}))
@@ -116,6 +119,7 @@ func TestSimulcast(t *testing.T) {
 }
 
 func TestMute(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []simulate.MuteMode{simulate.MuteSilence, simulate.MuteStop} {
 		c := newCall(t)
 		p := newParticipant(t, c, simulate.Config{ID: "ann", Video: "vp8", Audio: "opus", Width: 320, Height: 180, FPS: 30, MuteMode: mode})
@@ -130,16 +134,16 @@ func TestMute(t *testing.T) {
 		c.wait(t, "sound and pictures", both)
 		p.Mute(false, true)
 		c.mu.Lock()
-		_, before := count()
+		pictures, before := count()
 		c.mu.Unlock()
 		c.wait(t, "sound of someone unseen", func() bool { _, a := count(); return a > before+25 })
 		c.mu.Lock()
-		checkUnseen(t, c.find("ann", "video/VP8", ""), mode)
+		checkUnseen(t, c.find("ann", "video/VP8", ""), pictures, mode)
 		c.mu.Unlock()
-		p.Mute(true, false)
 		c.mu.Lock()
 		seen, _ := count()
 		c.mu.Unlock()
+		p.Mute(true, false)
 		c.wait(t, "pictures again", func() bool { v, _ := count(); return v > seen+3 })
 		if err := leave(); err != nil {
 			t.Error(err)
@@ -170,6 +174,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestServerHangsUp(t *testing.T) {
+	t.Parallel()
 	c := newCall(t)
 	p := newParticipant(t, c, simulate.Config{ID: "ann", Audio: "opus"})
 	ended := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,11 +21,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second
 
-// call is a WHIP server whose one conversation keeps all that arrives.
-type call struct {
+// server is a WHIP server with one conversation.
+type server struct {
 	*whip.Server
-	url    string
-	client *http.Client
+	url     string
+	client  *http.Client
+	deletes atomic.Int32 // sessions that participants ended themselves
+}
+
+// call is a server whose conversation keeps all that arrives.
+type call struct {
+	*server
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each change
@@ -46,9 +53,15 @@ type track struct {
 func newCall(t testing.TB) *call {
 	t.Helper()
 	c := &call{changed: make(chan struct{}), roster: map[string]string{}}
-	var err error
-	c.Server, err = whip.New(whip.Config{
-		Sink:        func(context.Context, string) (ingest.Sink, error) { return c, nil },
+	c.server = serve(t, c)
+	return c
+}
+
+// serve returns a server whose conversation is sink.
+func serve(t testing.TB, sink ingest.Sink) *server {
+	t.Helper()
+	w, err := whip.New(whip.Config{
+		Sink:        func(context.Context, string) (ingest.Sink, error) { return sink, nil },
 		Authorize:   authorize,
 		Loopback:    true,
 		DisableIPv6: true,
@@ -56,17 +69,23 @@ func newCall(t testing.TB) *call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(c.Server)
-	c.url, c.client = web.URL+"/whip/room", web.Client()
+	s := &server{Server: w}
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			s.deletes.Add(1)
+		}
+		w.ServeHTTP(rw, r)
+	}))
+	s.url, s.client = web.URL+"/whip/room", web.Client()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := c.Close(ctx); err != nil {
+		if err := w.Close(ctx); err != nil {
 			t.Error(err)
 		}
 		web.Close()
 	})
-	return c
+	return s
 }
 
 // authorize trusts the query, and knows one token.
