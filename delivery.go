@@ -68,7 +68,7 @@ func (r *Recording) deliver(m muxer.Chunk) {
 // pausesIn returns the pauses that the chunk leaves out.
 func (r *Recording) pausesIn(c Chunk) []Pause {
 	var out []Pause
-	for _, p := range r.pauses(r.eng.clock.now()) {
+	for _, p := range r.pauses() {
 		pos, _ := r.session.timeline.position(r.eng.clock.at(p.Start))
 		if at := pos.Duration(); at >= c.Start && at < c.Start+c.Duration {
 			out = append(out, p)

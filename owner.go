@@ -40,6 +40,9 @@ func (r *Recording) record() error {
 
 // pausing returns how long there is nothing to do.
 func (r *Recording) pausing(now timebase.Ticks) time.Duration {
+	if r.session.finished() {
+		return 0
+	}
 	due := r.session.due()
 	if due == never {
 		return idleCheck
@@ -57,6 +60,9 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	for _, c := range r.session.out.mux.Done() {
 		r.deliver(c)
 	}
+	r.mu.Lock()
+	r.result.Duration = r.session.position().Duration()
+	r.mu.Unlock()
 	return nil
 }
 
@@ -124,9 +130,9 @@ func (r *Recording) publish(people []ParticipantInfo, failure, err error) {
 	s := r.session
 	res := Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime,
-		Duration:  (timebase.Ticks(s.frame) * s.frameLen).Duration(),
+		Duration:  s.position().Duration(),
 		EndReason: r.Result().EndReason,
-		Chunks:    r.delivery.chunks(), Pauses: r.pauses(s.stopped),
+		Chunks:    r.delivery.chunks(), Pauses: r.pauses(),
 		Participants: people, Tracks: s.trackStats(), Stats: s.stats,
 	}
 	if failure != nil {
@@ -148,9 +154,10 @@ func (r *Recording) publish(people []ParticipantInfo, failure, err error) {
 	r.tell(Event{Type: Ended, State: state, Result: &final, Err: err})
 }
 
-// pauses returns the pauses up to local time end. The one that a stop begins is none.
-func (r *Recording) pauses(end timebase.Ticks) []Pause {
+// pauses returns the pauses up to now. The one that a stop begins is none.
+func (r *Recording) pauses() []Pause {
 	out := []Pause{}
+	end := min(r.eng.clock.now(), r.session.stopped)
 	for _, p := range r.session.timeline.intervals(end) {
 		if p.to > p.from {
 			out = append(out, Pause{Start: r.eng.clock.time(p.from), Duration: (p.to - p.from).Duration()})

@@ -96,6 +96,7 @@ func (r *Recording) start() error {
 		return err
 	}
 	r.session.conv = r.conv
+	r.result = Result{ID: r.id, Conversation: r.conv.id, StartTime: r.startTime}
 	r.become(state)
 	go r.run()
 	return nil
@@ -167,7 +168,8 @@ func (r *Recording) wait(ctx context.Context) (Result, error) {
 	}
 }
 
-// Result returns the result, which is final once Done is closed.
+// Result returns the result, which is final once Done is closed. Before that it
+// has the start, and the duration of what is composed.
 func (r *Recording) Result() Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()

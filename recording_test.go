@@ -2,10 +2,12 @@ package callreel_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -70,6 +72,14 @@ func (r *rig) stop(rec *callreel.Recording) callreel.Result {
 
 func (r *rig) file(c callreel.Chunk) string { return stored(filepath.Join(r.dir, "store"), c.MediaKey) }
 
+func (r *rig) metadata(c callreel.Chunk) (m callreel.Metadata) {
+	doc, err := os.ReadFile(stored(filepath.Join(r.dir, "store"), c.MetadataKey))
+	if err := errors.Join(err, json.Unmarshal(doc, &m)); err != nil {
+		r.t.Fatal(err)
+	}
+	return m
+}
+
 // join lets somebody join until the returned function is called.
 func (r *rig) join(c *caller) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,6 +139,9 @@ func TestPauseIsCutOut(t *testing.T) {
 		}
 		if p := res.Pauses[0]; p.Duration != 3*time.Second || p.Start.Sub(res.StartTime) != 4*time.Second {
 			t.Errorf("pause %+v", p)
+		}
+		if n := len(r.metadata(res.Chunks[0]).PauseResumeIntervals); n != 1 {
+			t.Errorf("%d pauses in the metadata", n)
 		}
 		for _, s := range res.Tracks {
 			if s.Lost != 0 || s.Packets == 0 || s.Decoded == 0 || s.DecodeErrors != 0 {

@@ -82,7 +82,7 @@ func (s *session) due() timebase.Ticks {
 	if s.finished() {
 		return never
 	}
-	end := min(s.timeline.end(timebase.Ticks(s.frame+1)*s.frameLen), s.stopped)
+	end := min(s.timeline.end(s.position()+s.frameLen), s.stopped)
 	if end == never {
 		return never
 	}
@@ -92,9 +92,12 @@ func (s *session) due() timebase.Ticks {
 // finished reports whether all frames up to the end are made.
 func (s *session) finished() bool { return s.stopped != never && s.frame >= s.end }
 
+// position returns how much is made.
+func (s *session) position() timebase.Ticks { return timebase.Ticks(s.frame) * s.frameLen }
+
 // step makes the next frame and the sound that goes with it.
 func (s *session) step(now timebase.Ticks) error {
-	from := timebase.Ticks(s.frame) * s.frameLen
+	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
 	s.refresh(at)

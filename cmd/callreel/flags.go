@@ -48,7 +48,7 @@ type mediaFlags struct {
 	TCPPort      int         `name:"tcp-port" help:"TCP port for publishers whose network has no UDP (ICE-TCP)." placeholder:"PORT"`
 	MediaIP      string      `name:"media-ip" help:"Address on which the UDP mux and TCP ports listen; all if not given." placeholder:"IP"`
 	PublicIP     []string    `name:"public-ip" help:"Addresses to offer instead of the local ones, behind a NAT: at most one IPv4 and one IPv6." placeholder:"IP"`
-	IPv6         bool        `name:"ipv6" help:"Offer IPv6 addresses too." default:"true" negatable:""`
+	IPv6         bool        `name:"ipv6" env:"CALLREEL_IPV6" help:"Offer IPv6 addresses too." default:"true" negatable:""`
 	ICEServer    []iceServer `name:"ice-server" sep:";" help:"STUN or TURN servers for publishers to use." placeholder:"URL[,USER,CREDENTIAL]"`
 }
 

@@ -18,19 +18,10 @@ type inspectCmd struct {
 }
 
 // Run prints what is in the file. That it is broken is an error.
-func (c *inspectCmd) Run(con console) (err error) {
-	f, err := os.Open(c.File)
-	if err != nil {
-		return fault.Caller.Wrap(err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	st, err := f.Stat()
+func (c *inspectCmd) Run(con console) error {
+	report, err := inspectFile(c.File)
 	if err != nil {
 		return err
-	}
-	report, err := inspect.File(f, st.Size())
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if err := c.print(con.out, report); err != nil {
 		return err
@@ -39,6 +30,22 @@ func (c *inspectCmd) Run(con console) (err error) {
 		return fmt.Errorf("%s is broken", c.File)
 	}
 	return nil
+}
+
+func inspectFile(name string) (report inspect.Report, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return report, fault.Caller.Wrap(err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	st, err := f.Stat()
+	if err != nil {
+		return report, err
+	}
+	if report, err = inspect.File(f, st.Size()); err != nil {
+		return report, fmt.Errorf("%s: %w", name, err)
+	}
+	return report, nil
 }
 
 func (c *inspectCmd) print(w io.Writer, report inspect.Report) error {

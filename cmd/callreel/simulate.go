@@ -20,6 +20,7 @@ type simulateCmd struct {
 	To           string        `help:"URL of the server." default:"http://127.0.0.1:8080"`
 	Call         string        `help:"ID of the conversation." required:"" placeholder:"ID"`
 	Participants int           `help:"Number of participants." default:"4"`
+	First        int           `help:"Number of the first one, which its ID, name, look and sound follow from." default:"0"`
 	Codec        []string      `help:"Video codecs, in turn: vp8, vp9, h264, av1." enum:"vp8,vp9,h264,av1" default:"vp8,vp9,h264,av1"`
 	For          time.Duration `help:"How long; 0: until interrupted." default:"60s"`
 	Size         canvasSize    `help:"Size of the pictures." default:"640x360"`
@@ -63,6 +64,7 @@ func (c *simulateCmd) config() simulate.CrowdConfig {
 		Participant: simulate.Config{
 			Endpoint: strings.TrimRight(c.To, "/") + "/whip/" + url.PathEscape(c.Call),
 			Token:    c.Token,
+			Index:    c.First,
 			Speech:   c.Speech, Audio: "opus",
 			Width: c.Size.width, Height: c.Size.height, FPS: c.FPS,
 			Simulcast: c.Simulcast,

@@ -8,8 +8,9 @@ import (
 	"github.com/pion/logging"
 )
 
-// logFactory passes what the WebRTC stack logs to slog. Its info records become
-// debug records: they tell the course of a connection.
+// logFactory passes what the WebRTC stack logs to slog, a grade lower: its
+// warnings come with every connection that begins or ends, and tell an operator
+// nothing.
 type logFactory struct{ to *slog.Logger }
 
 // NewLogger implements logging.LoggerFactory.
@@ -37,7 +38,7 @@ func (l logger) Debug(msg string)                  { l.log(slog.LevelDebug, msg)
 func (l logger) Debugf(format string, args ...any) { l.logf(slog.LevelDebug, format, args) }
 func (l logger) Info(msg string)                   { l.log(slog.LevelDebug, msg) }
 func (l logger) Infof(format string, args ...any)  { l.logf(slog.LevelDebug, format, args) }
-func (l logger) Warn(msg string)                   { l.log(slog.LevelWarn, msg) }
-func (l logger) Warnf(format string, args ...any)  { l.logf(slog.LevelWarn, format, args) }
-func (l logger) Error(msg string)                  { l.log(slog.LevelError, msg) }
-func (l logger) Errorf(format string, args ...any) { l.logf(slog.LevelError, format, args) }
+func (l logger) Warn(msg string)                   { l.log(slog.LevelDebug, msg) }
+func (l logger) Warnf(format string, args ...any)  { l.logf(slog.LevelDebug, format, args) }
+func (l logger) Error(msg string)                  { l.log(slog.LevelWarn, msg) }
+func (l logger) Errorf(format string, args ...any) { l.logf(slog.LevelWarn, format, args) }
