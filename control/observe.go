@@ -29,7 +29,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		defer func() {
 			s.recovered(seen, r, recover())
-			s.log.Log(r.Context(), level(r.Method, seen.status), "request",
+			s.log.Log(r.Context(), level(seen.status), "request",
 				"id", id, "method", r.Method, "path", r.URL.Path, "status", seen.status,
 				"bytes", seen.bytes, "duration", time.Since(begin), "from", r.RemoteAddr)
 		}()
@@ -54,16 +54,16 @@ func (s *Server) recovered(w *responseLog, r *http.Request, value any) {
 	reply(w, status, body)
 }
 
-// level is how much an operator wants to know of a request: what went wrong
-// here, what changed something, and the rest.
-func level(method string, status int) slog.Level {
+// level is how much an operator wants to know of a request. What requests
+// change is logged by itself.
+func level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelWarn
-	case method == http.MethodGet, method == http.MethodHead, method == http.MethodOptions, method == http.MethodPatch:
-		return slog.LevelDebug
+	case status >= http.StatusBadRequest:
+		return slog.LevelInfo
 	}
-	return slog.LevelInfo
+	return slog.LevelDebug
 }
 
 // responseLog remembers what was answered.

@@ -1,0 +1,152 @@
+package control_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/internal/token"
+	"github.com/callreel/callreel/storage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var accessKey = []byte("0123456789abcdef0123456789abcdef")
+
+// rig is a server on an engine, without a network.
+type rig struct {
+	t       testing.TB
+	dir     string
+	store   storage.Store
+	engine  *callreel.Engine
+	server  *control.Server
+	handler http.Handler
+	token   string // to control and read
+}
+
+// newRig makes one, with a configuration that change may change.
+func newRig(t testing.TB, change func(*control.Config)) *rig {
+	t.Helper()
+	return openRig(t, t.TempDir(), change)
+}
+
+func openRig(t testing.TB, dir string, change func(*control.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: dir, store: storage.Dir(filepath.Join(dir, "recordings"))}
+	var err error
+	r.engine, err = callreel.New(callreel.Config{
+		Storage: r.store, Spool: filepath.Join(dir, "spool"), MaxRecordings: 3,
+	})
+	r.check(err)
+	cfg := control.Config{
+		Engine: r.engine, Store: r.store, AccessKeys: [][]byte{accessKey},
+		Recording: callreel.RecordingConfig{
+			Width: 320, Height: 180, Delay: 200 * time.Millisecond,
+			Video: callreel.VideoSettings{Options: map[string]string{"preset": "ultrafast", "bf": "0"}},
+		},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.server, err = control.New(cfg)
+	r.check(err)
+	r.handler = r.server.Handler()
+	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Control, token.Read}})
+	t.Cleanup(r.close)
+	return r
+}
+
+// close ends the engine and the server; twice is harmless.
+func (r *rig) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r.check(r.engine.Close(ctx))
+	r.check(r.server.Close(ctx))
+}
+
+func (r *rig) check(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) sign(c token.Claims) string {
+	tok, err := r.server.Sign(c)
+	r.check(err)
+	return tok
+}
+
+// answer is what came of a request.
+type answer struct {
+	*httptest.ResponseRecorder
+	t testing.TB
+}
+
+// do sends a request with the rig's token. Headers are name and value in turn.
+func (r *rig) do(method, path, body string, headers ...string) answer {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req := httptest.NewRequest(method, path, reader)
+	req.Host = "127.0.0.1:8080"
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	for i := 0; i < len(headers); i += 2 {
+		if req.Header.Del(headers[i]); headers[i+1] != "" {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	return answer{w, r.t}
+}
+
+// json decodes the body.
+func (a answer) json(dst any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.Body.Bytes(), dst); err != nil {
+		a.t.Fatalf("%v in %s", err, a.Body)
+	}
+}
+
+// code is that of an error in the seed's form, which has all four fields it
+// should have and no other.
+func (a answer) code() string {
+	a.t.Helper()
+	var e struct {
+		Code, Message, Target string
+		Details               []any
+	}
+	d := json.NewDecoder(strings.NewReader(a.Body.String()))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil || e.Message == "" || e.Details == nil || a.Header().Get("Content-Type") != "application/json" {
+		a.t.Errorf("not an error of the seed: %s, %v", a.Body, err)
+	}
+	return e.Code
+}
+
+// start starts a recording.
+func (r *rig) start(conversation string) string {
+	r.t.Helper()
+	a := r.do("POST", "/conversations/"+conversation+"/Recordings", "{}")
+	var b struct{ RecordingID string }
+	if a.Code != 200 {
+		r.t.Fatalf("start: %d %s", a.Code, a.Body)
+	}
+	a.json(&b)
+	return b.RecordingID
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
