@@ -43,7 +43,7 @@ func BenchmarkCall(b *testing.B) {
 		{"simulcast vp8", 1, "vp8", simulate.Config{Audio: "opus", Simulcast: true, Width: 1280, Height: 720}},
 	} {
 		b.Run(x.name, func(b *testing.B) {
-			c := serve(b, deaf{})
+			c := serve(b, deaf{}, nil)
 			x.cfg.Endpoint, x.cfg.HTTPClient = c.url, c.client
 			crowd, err := simulate.NewCrowd(simulate.CrowdConfig{Participant: x.cfg, N: x.n, Codecs: strings.Fields(x.codecs)})
 			if err != nil {

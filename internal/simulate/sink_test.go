@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -52,17 +53,24 @@ type track struct {
 
 func newCall(t testing.TB) *call {
 	t.Helper()
+	return newCallOver(t, nil)
+}
+
+// newCallOver returns a call over a socket, or over any if it is nil.
+func newCallOver(t testing.TB, udp net.PacketConn) *call {
+	t.Helper()
 	c := &call{changed: make(chan struct{}), roster: map[string]string{}}
-	c.server = serve(t, c)
+	c.server = serve(t, c, udp)
 	return c
 }
 
 // serve returns a server whose conversation is sink.
-func serve(t testing.TB, sink ingest.Sink) *server {
+func serve(t testing.TB, sink ingest.Sink, udp net.PacketConn) *server {
 	t.Helper()
 	w, err := whip.New(whip.Config{
 		Sink:        func(context.Context, string) (ingest.Sink, error) { return sink, nil },
 		Authorize:   authorize,
+		UDP:         udp,
 		Loopback:    true,
 		DisableIPv6: true,
 	})
