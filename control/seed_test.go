@@ -160,7 +160,7 @@ func TestConversationIDs(t *testing.T) {
 		b64(u):        200,
 		b64(u) + "=":  200,
 		b64(u) + "==": 200,
-		"https%3A%2F%2Fconv.example%3A443%2Fconv%2FAbC%3Fi=0&e=~": 200,
+		"https%3A%2F%2Fconv.example%3A443%2Fconv%2FAbC%3Fi=0&e=~":            200,
 		strings.ReplaceAll(strings.ReplaceAll(b64(u), "-", "+"), "_", "%2F"): 200,
 		b64(u + "x"):                 400,
 		b64(u)[1:]:                   400,
