@@ -147,6 +147,9 @@ func TestPauseIsCutOut(t *testing.T) {
 			if s.Lost != 0 || s.Packets == 0 || s.Decoded == 0 || s.DecodeErrors != 0 {
 				t.Errorf("%+v", s)
 			}
+			if s.MimeType == "audio/opus" && s.Packets > 380 { // 7.5 s have 375
+				t.Errorf("%d packets of the pause were let in", s.Packets-375)
+			}
 		}
 		m := decode(t, r.file(res.Chunks[0]), small)
 		m.lasts(7500 * time.Millisecond)

@@ -26,7 +26,6 @@ const (
 // URIs of header extensions that pion/sdp has no name for.
 const (
 	absCaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
-	orientationURI    = "urn:3gpp:video-orientation"
 	av1DependencyURI  = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
 
@@ -67,7 +66,8 @@ func h264(profile string, mode int) string {
 	return fmt.Sprintf("level-asymmetry-allowed=1;packetization-mode=%d;profile-level-id=%s", mode, profile)
 }
 
-// extensions lists the header extensions that are of use.
+// extensions lists the header extensions that are of use. Video orientation is
+// not among them: a browser that can't signal it turns its pictures itself.
 var extensions = []struct {
 	uri   string
 	kinds []webrtc.RTPCodecType
@@ -78,7 +78,6 @@ var extensions = []struct {
 	{sdp.ABSSendTimeURI, []webrtc.RTPCodecType{audio, video}},
 	{sdp.TransportCCURI, []webrtc.RTPCodecType{audio, video}},
 	{absCaptureTimeURI, []webrtc.RTPCodecType{audio, video}},
-	{orientationURI, []webrtc.RTPCodecType{video}},
 	{av1DependencyURI, []webrtc.RTPCodecType{video}},
 }
 
