@@ -1,0 +1,58 @@
+# What can be made: `make`, without a target, lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export GO ?= go
+FUZZTIME ?= 10s
+BENCH ?= .
+
+# The Ogg reader of hraban/opus is not used; without this tag its library,
+# libopusfile, would have to be installed too.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=nolibopusfile)
+
+# Git refuses to read a clone that belongs to somebody else; then the binary
+# goes without its version.
+buildvcs = $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
+
+# The browser tests share the two cores of a small machine with nothing else.
+unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found no packages))
+
+.PHONY: help setup setup-tests build demo test lint fmt fuzz bench clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
+	bin/callreel demo
+
+test: setup-tests ## run all tests, and all but the browser tests under the race detector too
+	$(GO) run ./scripts/gotest "-timeout 5m $(unit)" "-timeout 5m -p 1 ./e2e/..." "-timeout 5m -race $(unit)"
+
+build: setup ## build bin/callreel
+	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
+
+setup: ## install the system packages that a build needs and that are missing
+	@scripts/setup.sh
+
+setup-tests:
+	@scripts/setup.sh --tests
+
+lint: setup bin/tools/golangci-lint ## check style, layers and formatting
+	bin/tools/golangci-lint run
+
+fmt: bin/tools/golangci-lint ## format all Go files (gofumpt)
+	bin/tools/golangci-lint fmt
+
+bin/tools/golangci-lint: scripts/tools/go.mod
+	$(GO) -C scripts/tools build -buildvcs=false -o ../../bin/tools/ tool
+
+fuzz: setup ## fuzz every fuzz target for FUZZTIME (10s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: setup ## run the benchmarks that match BENCH (all)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+clean: ## remove what make built
+	rm -rf bin

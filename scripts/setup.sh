@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs the system packages that building callreel needs and that this
+# machine lacks; with --tests also what its tests call. Says what and why
+# first. Where nothing is missing it does nothing, and quickly.
+#
+# What is there is found by use (a tool in PATH, a library known to
+# pkg-config), not by package name, so a hand-built FFmpeg counts too.
+set -euo pipefail
+
+browsers=(chromium chromium-browser google-chrome google-chrome-stable)
+missing=()
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# need PACKAGE WHY PROBE...: PACKAGE is missing where the command PROBE fails.
+need() {
+	"${@:3}" >/dev/null 2>&1 && return
+	missing+=("$1")
+	say "$1 is missing: $2"
+}
+
+probe_build() {
+	local cc
+	read -ra cc < <("${GO:-go}" env CC)
+	need gcc "cgo calls the codec libraries" command -v "${cc[0]}"
+	need libc6-dev "cgo needs the C headers" "${cc[@]}" -E -include stdlib.h -x c /dev/null
+	need pkg-config "cgo asks it where the libraries are" command -v pkg-config
+	need libopus-dev "decodes Opus" pkg-config --exists opus
+	need libavcodec-dev "decodes video, encodes H.264 and AAC" pkg-config --exists 'libavcodec >= 59.37'
+	need libavutil-dev "the pictures and samples of libavcodec" pkg-config --exists libavutil
+	need libswscale-dev "scales and converts pictures" pkg-config --exists libswscale
+}
+
+probe_tests() {
+	need ffmpeg "the tests decode what callreel wrote" command -v ffmpeg
+	if ! have_browser && may_install chromium; then
+		missing+=(chromium)
+		say "chromium is missing: the browser tests join calls with it"
+	fi
+}
+
+# have_browser runs each candidate: Ubuntu's chromium-browser is a stub that
+# fails as long as the snap behind it is not installed.
+have_browser() {
+	local b
+	for b in "${browsers[@]}"; do
+		"$b" --version >/dev/null 2>&1 && return
+	done
+	return 1
+}
+
+# may_install reports whether apt has a real package of that name, or has no
+# lists yet by which to tell.
+may_install() {
+	command -v apt-get >/dev/null || return
+	have_lists || return 0
+	local candidate
+	candidate=$(LC_ALL=C apt-cache policy "$1" | sed -n 's/^ *Candidate: //p')
+	[[ -n $candidate && $candidate != '(none)' && $candidate != *snap* ]]
+}
+
+have_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
+
+as_root() {
+	if ((EUID == 0)); then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+update() { as_root apt-get update -q >&2; }
+
+# install_missing updates apt's lists where there are none, and where an
+# installation failed, as it does when they are out of date.
+install_missing() {
+	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends) wanted=() p
+	have_lists || update
+	for p in "${missing[@]}"; do
+		[[ $p == chromium ]] && ! may_install "$p" && continue
+		wanted+=("$p")
+	done
+	((${#wanted[@]})) || return 0
+	say "installing with apt-get: ${wanted[*]}"
+	as_root "${apt[@]}" "${wanted[@]}" >&2 || { update && as_root "${apt[@]}" "${wanted[@]}" >&2; }
+}
+
+hints() {
+	say "there is no way to install packages here (apt-get, as root or with sudo). Elsewhere:"
+	say "  Debian, Ubuntu  apt-get install gcc libc6-dev pkg-config libopus-dev libavcodec-dev libavutil-dev libswscale-dev"
+	say "  Fedora          dnf install gcc pkgconf-pkg-config opus-devel ffmpeg-devel   (ffmpeg-devel: RPM Fusion, with x264)"
+	say "  macOS           brew install pkgconf opus ffmpeg"
+	say "  for the tests   ffmpeg, and chromium or Google Chrome"
+}
+
+probe() {
+	missing=()
+	probe_build
+	if [[ ${1-} == --tests ]]; then probe_tests; fi
+}
+
+if ! command -v "${GO:-go}" >/dev/null; then
+	say "Go is not in PATH (sudo resets PATH): see https://go.dev/doc/install"
+	exit 1
+fi
+
+probe "$@"
+if ((${#missing[@]})); then
+	if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ! command -v sudo >/dev/null; }; then
+		hints
+		exit 1
+	fi
+	install_missing
+	probe "$@"
+	if ((${#missing[@]})); then
+		say "still missing after the installation: ${missing[*]}"
+		exit 1
+	fi
+fi
+if [[ ${1-} == --tests ]] && ! have_browser; then
+	say "no browser (${browsers[*]}), and no package of one: the browser tests will be skipped"
+fi
