@@ -57,11 +57,14 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 
 // greet says how to go on. A key that was just made is shown this once.
 func (c *serveCmd) greet(w io.Writer, at, newKey string) {
-	_, _ = fmt.Fprintf(w, "callreel %s serves at %s, data in %s\n", version(), at, c.Keys.Data)
-	if newKey == "" {
-		return
+	text := fmt.Sprintf("callreel %s serves at %s, data in %s\n", version(), at, c.Keys.Data)
+	if newKey != "" {
+		text += fmt.Sprintf(firstSteps, at, c.Keys.Data, accessKeyFile, newKey)
 	}
-	_, _ = fmt.Fprintf(w, `
+	_, _ = io.WriteString(w, text)
+}
+
+const firstSteps = `
 A new access key was made, and is kept in %[2]s/%[3]s:
 
   %[4]s
@@ -74,8 +77,7 @@ or from any program:
   TOKEN=$(callreel token --scope control,read)
   curl -X POST -H "Authorization: Bearer $TOKEN" %[1]s/conversations/room-1/Recordings
 
-`, at, c.Keys.Data, accessKeyFile, newKey)
-}
+`
 
 // wait waits for the end and then closes the server.
 func (c *serveCmd) wait(ctx context.Context, s *server) error {

@@ -29,7 +29,7 @@ type byteSize int64
 
 func (s *byteSize) UnmarshalText(b []byte) error {
 	text := string(b)
-	digits := strings.TrimRight(text, "BKMGTikmgt ")
+	digits := strings.TrimRight(text, "BKMGTIbkmgti ")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	unit, ok := map[string]int64{
 		"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
