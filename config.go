@@ -29,8 +29,9 @@ type Config struct {
 	Fonts []string
 	// Logger receives what an operator should know. Nil means none.
 	Logger *slog.Logger
-	// OnEvent is told what happens, in order for each recording. It must not
-	// block or call back into the recording. Nil means nobody is told.
+	// OnEvent is told what happens. It is called from several goroutines, must
+	// not block and must not call back into the recording. Nil means nobody is
+	// told.
 	OnEvent func(Event)
 }
 

@@ -57,10 +57,10 @@ func (r *Recording) deliver(m muxer.Chunk) {
 		Bytes:     m.Bytes, EndReason: chunkSessionEnded,
 		MediaKey: MediaKey(r.id, m.Index), MetadataKey: MetadataKey(r.id, m.Index),
 	}
-	if next := m.Index + 1; next < len(s.out.chunks) {
-		c.EndReason = s.out.chunks[next].reason
+	if next := m.Index + 1; next < len(r.out.chunks) {
+		c.EndReason = r.out.chunks[next].reason
 	}
-	meta, err := r.metadata(c, s.out.chunks[m.Index], r.pausesIn(c), r.conv.infos(s.stays))
+	meta, err := r.metadata(c, r.out.chunks[m.Index], r.pausesIn(c), r.conv.infos(s.stays))
 	r.delivery.done = append(r.delivery.done, c)
 	r.delivery.wg.Go(func() { r.upload(c, meta, err) })
 }

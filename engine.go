@@ -27,7 +27,7 @@ type Engine struct {
 	mu            sync.Mutex
 	closed        bool
 	conversations map[string]*Conversation
-	recordings    map[string]*Recording // running ones
+	recordings    map[string]*Recording // running ones; nil for one that is about to start
 }
 
 // New checks the configuration and returns an engine. It starts
@@ -118,17 +118,18 @@ func (e *Engine) Conversations() []*Conversation {
 func (e *Engine) Recording(id string) (*Recording, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r, ok := e.recordings[id]
-	return r, ok
+	r := e.recordings[id]
+	return r, r != nil
 }
 
 // Recordings returns the recordings that have not ended, the oldest first.
 func (e *Engine) Recordings() []*Recording {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.SortedFunc(maps.Values(e.recordings), func(a, b *Recording) int {
-		return a.startTime.Compare(b.startTime)
-	})
+	all := slices.Collect(maps.Values(e.recordings))
+	all = slices.DeleteFunc(all, func(r *Recording) bool { return r == nil })
+	slices.SortFunc(all, func(a, b *Recording) int { return a.startTime.Compare(b.startTime) })
+	return all
 }
 
 // Start begins a recording of a conversation, which need not have participants
@@ -143,35 +144,53 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 	if err != nil {
 		return nil, err
 	}
-	r := newRecording(e, c, cfg)
-	if err := e.register(r); err != nil {
+	if err := e.reserve(cfg.ID); err != nil {
 		return nil, err
 	}
-	if err := r.start(); err != nil {
-		e.unregister(r)
+	r, err := startRecording(e, c, cfg)
+	if err != nil {
+		e.unregister(cfg.ID)
 		return nil, err
+	}
+	if !e.register(r) { // closed meanwhile
+		r.requestStop(EndShutdown)
+		<-r.done
+		return nil, ErrClosed
 	}
 	return r, nil
 }
 
-func (e *Engine) register(r *Recording) error {
+// reserve keeps a place for a recording that is about to start.
+func (e *Engine) reserve(id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	_, taken := e.recordings[id]
 	switch {
 	case e.closed:
 		return ErrClosed
 	case e.cfg.MaxRecordings > 0 && len(e.recordings) >= e.cfg.MaxRecordings:
 		return ErrFull
-	case e.recordings[r.id] != nil:
-		return invalid("a recording %q is running", r.id)
+	case taken:
+		return invalid("a recording %q is running", id)
 	}
-	e.recordings[r.id] = r
+	e.recordings[id] = nil
 	return nil
 }
 
-func (e *Engine) unregister(r *Recording) {
+// register makes a running recording known, unless the engine was closed or the
+// recording has ended already.
+func (e *Engine) register(r *Recording) bool {
 	e.mu.Lock()
-	delete(e.recordings, r.id)
+	defer e.mu.Unlock()
+	if _, reserved := e.recordings[r.id]; reserved {
+		e.recordings[r.id] = r
+	}
+	return !e.closed
+}
+
+func (e *Engine) unregister(id string) {
+	e.mu.Lock()
+	delete(e.recordings, id)
 	e.mu.Unlock()
 }
 

@@ -57,7 +57,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if err := r.session.step(now); err != nil {
 		return err
 	}
-	for _, c := range r.session.out.mux.Done() {
+	for _, c := range r.out.mux.Done() {
 		r.deliver(c)
 	}
 	r.mu.Lock()
@@ -112,15 +112,14 @@ func (r *Recording) finish(failure error) {
 	people := r.participants()
 	s.close()
 	r.conv.detach(r)
-	chunks, err := s.out.finish(s.frame)
+	chunks, err := r.out.finish(s.frame)
 	for _, c := range chunks {
 		r.deliver(c)
 	}
-	s.out.close()
-	failure = errors.Join(failure, err)
+	failure = errors.Join(failure, err, r.abandon())
 	err = errors.Join(failure, r.delivery.wait())
 	r.publish(people, failure, err)
-	r.eng.unregister(r)
+	r.eng.unregister(r.id)
 	close(r.done)
 }
 

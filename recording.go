@@ -31,6 +31,8 @@ type Recording struct {
 
 	// The rest belongs to the owner.
 	session  *session
+	out      *output
+	first    *os.File // the first chunk, until it is used
 	delivery delivery
 	opened   timebase.Ticks // local time of the start or the last resume
 	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
@@ -42,13 +44,65 @@ type command struct {
 	reply chan error
 }
 
-func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) *Recording {
-	return &Recording{
-		id: cfg.ID, eng: e, conv: c, cfg: cfg,
+// startRecording opens the encoders and the first file, attaches to the
+// conversation and begins to record.
+func startRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, error) {
+	now := e.clock.now()
+	r := &Recording{
+		id: cfg.ID, eng: e, cfg: cfg, startTime: e.clock.time(now), opened: now, empty: now,
 		commands: make(chan command),
 		stop:     make(chan EndReason, 1),
 		done:     make(chan struct{}),
 	}
+	if err := r.open(now); err != nil {
+		return nil, errors.Join(err, r.abandon())
+	}
+	if err := r.attach(c, now); err != nil {
+		return nil, errors.Join(err, r.abandon())
+	}
+	go r.run()
+	return r, nil
+}
+
+// open opens what can fail for reasons of this machine.
+func (r *Recording) open(now timebase.Ticks) (err error) {
+	if r.out, err = newOutput(r.cfg, r.startTime, r.createChunk); err != nil {
+		return err
+	}
+	if r.session, err = newSession(r.cfg, r.eng, now, r.out); err != nil {
+		return err
+	}
+	r.first, err = r.eng.spool.Create(r.id, mediaName(0))
+	return err
+}
+
+// abandon undoes open, for a recording that has nothing recorded.
+func (r *Recording) abandon() error {
+	if r.session != nil {
+		r.session.close()
+	}
+	if r.out != nil {
+		r.out.close()
+	}
+	if r.first == nil {
+		return nil
+	}
+	return errors.Join(r.first.Close(), r.eng.spool.Discard(r.id, mediaName(0)))
+}
+
+// attach takes the conversation and lets its media in.
+func (r *Recording) attach(c *Conversation, now timebase.Ticks) (err error) {
+	g, state := gate{now, never}, Active
+	if r.cfg.PauseOnStart {
+		g, state = gate{now, r.session.pause(now)}, Paused
+	}
+	if r.conv, err = c.attach(r, g); err != nil {
+		return err
+	}
+	r.session.conv = r.conv
+	r.result = Result{ID: r.id, Conversation: r.conv.id, StartTime: r.startTime}
+	r.become(state)
+	return nil
 }
 
 // ID returns the recording's id.
@@ -73,36 +127,13 @@ func (r *Recording) State() State {
 // AddTrack adds a track, or a simulcast layer, to the recorded conversation.
 func (r *Recording) AddTrack(t ingest.TrackInfo) (ingest.Writer, error) { return r.conv.AddTrack(t) }
 
-// start opens the first file and begins to record.
-func (r *Recording) start() error {
-	now := r.eng.clock.now()
-	r.startTime = r.eng.clock.time(now)
-	r.opened, r.empty = now, now
-	out, err := newOutput(r.cfg, r.startTime, r.createChunk)
-	if err != nil {
-		return err
-	}
-	if r.session, err = newSession(r.cfg, r.conv, now, out); err != nil {
-		out.close()
-		return err
-	}
-	g, state := gate{now, never}, Active
-	if r.cfg.PauseOnStart {
-		g, state = gate{now, r.session.pause(now)}, Paused
-	}
-	if r.conv, err = r.conv.attach(r, g); err != nil {
-		r.session.close()
-		out.close()
-		return err
-	}
-	r.session.conv = r.conv
-	r.result = Result{ID: r.id, Conversation: r.conv.id, StartTime: r.startTime}
-	r.become(state)
-	go r.run()
-	return nil
-}
-
+// createChunk makes a file of the spool. The first one is there from the start,
+// so that a spool that can't be written to is found out then.
 func (r *Recording) createChunk(index int) (*os.File, error) {
+	if f := r.first; f != nil {
+		r.first = nil
+		return f, nil
+	}
 	return r.eng.spool.Create(r.id, mediaName(index))
 }
 

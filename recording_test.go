@@ -399,3 +399,20 @@ func TestCloseFinishesRecordings(t *testing.T) {
 		}
 	})
 }
+
+func TestUnusableSpoolIsFoundAtStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eng, err := callreel.New(callreel.Config{Storage: storage.Dir(t.TempDir()), Spool: filepath.Join(file, "spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eng.Start(t.Context(), smallConfig("room")); err == nil {
+		t.Error("a recording that can't be written has started")
+	}
+	if n := len(eng.Recordings()) + len(eng.Conversations()); n != 0 {
+		t.Errorf("%d things are left", n)
+	}
+}

@@ -16,7 +16,7 @@ const (
 // Pause is a span of the call that was not recorded.
 type Pause struct {
 	Start    time.Time     `json:"startTime"`
-	Duration time.Duration `json:"duration"`
+	Duration time.Duration `json:"durationNs"`
 }
 
 // ParticipantInfo is one stay of a participant in the recorded part of a call.
@@ -31,8 +31,8 @@ type ParticipantInfo struct {
 type Chunk struct {
 	Index      int           `json:"index"`
 	DocumentID string        `json:"documentId"`
-	Start      time.Duration `json:"start"` // session position
-	Duration   time.Duration `json:"duration"`
+	Start      time.Duration `json:"startNs"` // session position
+	Duration   time.Duration `json:"durationNs"`
 	StartTime  time.Time     `json:"startTime"`
 	Bytes      int64         `json:"bytes"`
 	EndReason  string        `json:"endReason"` // SessionEnded, ChunkMaximumSizeExceeded, ChunkMaximumTimeExceeded
@@ -47,7 +47,7 @@ type Result struct {
 	Conversation string            `json:"conversationId"`
 	State        State             `json:"-"`
 	StartTime    time.Time         `json:"startTime"`
-	Duration     time.Duration     `json:"duration"` // without pauses
+	Duration     time.Duration     `json:"durationNs"` // without pauses
 	EndReason    EndReason         `json:"endReason"`
 	Chunks       []Chunk           `json:"chunks"`
 	Pauses       []Pause           `json:"pauses"`

@@ -52,17 +52,17 @@ type session struct {
 	stats   Stats
 }
 
-func newSession(cfg RecordingConfig, conv *Conversation, start timebase.Ticks, out *output) (*session, error) {
+func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *output) (*session, error) {
 	scaler := new(codec.Scaler)
 	comp, err := compositor.New(compositor.Config{
 		Width: cfg.Width, Height: cfg.Height,
-		Scaler: scaler, Fonts: conv.eng.fonts, EmptyText: cfg.EmptyText,
+		Scaler: scaler, Fonts: eng.fonts, EmptyText: cfg.EmptyText,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &session{
-		cfg: cfg, conv: conv, log: conv.eng.cfg.Logger.With("recording", cfg.ID),
+		cfg: cfg, log: eng.cfg.Logger.With("recording", cfg.ID),
 		timeline: timeline{start: start},
 		frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate),
 		delay:    timebase.FromDuration(cfg.Delay),
@@ -157,11 +157,8 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(at - s.delay)
+	m.forget(at)
 	for _, t := range m.tracks {
-		if t.ended < at {
-			continue
-		}
 		s.live[t] = true
 		if t.kind == ingest.Audio {
 			if v := s.voice(t); v != nil {
@@ -334,7 +331,7 @@ func (s *session) trackStats() []TrackStats {
 	return s.retired
 }
 
-// close frees the decoders.
+// close frees the decoders. Closing twice is harmless.
 func (s *session) close() {
 	clear(s.live)
 	s.retire()

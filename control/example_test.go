@@ -20,7 +20,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store := storage.Dir(filepath.Join(dir, "recordings"))
 	engine, err := callreel.New(callreel.Config{Storage: store, Spool: filepath.Join(dir, "spool")})
 	if err != nil {

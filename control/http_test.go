@@ -79,7 +79,7 @@ func TestOverTCP(t *testing.T) {
 	id := r.start("room")
 	conn, err := net.Dial("tcp", web.Listener.Addr().String())
 	r.check(err)
-	defer conn.Close()
+	defer func() { r.check(conn.Close()) }()
 	answers := bufio.NewReader(conn)
 	for request, status := range map[string]int{
 		"GET //conversations/room/recordings/" + id + " HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}":                        200,

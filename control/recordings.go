@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -162,40 +163,52 @@ func (s *Server) listRecordings(w http.ResponseWriter, r *http.Request, c call) 
 		return err
 	}
 	list := []recordingDetails{}
-	add := func(d recordingDetails) {
-		if c.sees(d.Conversation) {
-			list = append(list, d)
-		}
-	}
-	running := s.cfg.Engine.Recordings()
-	slices.Reverse(running)
-	for _, rec := range running {
-		add(s.running(rec))
-	}
-	ids, err := s.storedIDs(r.Context())
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if len(list) >= limit {
-			break
-		}
-		if slices.ContainsFunc(running, func(rec *callreel.Recording) bool { return rec.ID() == id }) {
-			continue
-		}
-		d, err := s.stored(r.Context(), id)
-		if errors.Is(err, storage.ErrNotExist) {
-			continue // deleted since
-		}
+	for d, err := range s.allRecordings(r.Context()) {
 		if err != nil {
 			return err
 		}
-		add(d)
+		if c.sees(d.Conversation) {
+			list = append(list, d)
+		}
+		if len(list) == limit {
+			break
+		}
 	}
 	reply(w, http.StatusOK, struct {
 		Recordings []recordingDetails `json:"recordings"`
-	}{list[:min(limit, len(list))]})
+	}{list})
 	return nil
+}
+
+// allRecordings yields those that run, then those that are stored, each the
+// newest first. An error ends it.
+func (s *Server) allRecordings(ctx context.Context) iter.Seq2[recordingDetails, error] {
+	return func(yield func(recordingDetails, error) bool) {
+		told := make(map[string]bool)
+		for _, rec := range slices.Backward(s.cfg.Engine.Recordings()) {
+			told[rec.ID()] = true
+			if !yield(s.running(rec), nil) {
+				return
+			}
+		}
+		ids, err := s.storedIDs(ctx)
+		if err != nil {
+			yield(recordingDetails{}, err)
+			return
+		}
+		for _, id := range ids {
+			if told[id] {
+				continue
+			}
+			d, err := s.stored(ctx, id)
+			if errors.Is(err, storage.ErrNotExist) {
+				continue // deleted since
+			}
+			if !yield(d, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func limitOf(r *http.Request) (int, error) {

@@ -59,6 +59,7 @@ func openRig(t testing.TB, dir string, change func(*control.Config)) *rig {
 	if change != nil {
 		change(&cfg)
 	}
+	r.engine = cfg.Engine
 	r.server, err = control.New(cfg)
 	r.check(err)
 	r.handler = r.server.Handler()

@@ -23,7 +23,6 @@ const (
 	headerTimeout = 10 * time.Second // for a client to send its headers
 	idleTimeout   = 2 * time.Minute  // between requests of a client
 	maxHeader     = 64 << 10         // bytes
-	drainTime     = 3 * time.Second  // for answers on their way when the server closes
 )
 
 // serverConfig says what a server in this process is made of. Listen, Data and
@@ -142,15 +141,12 @@ func reachedAt(public string, addr *net.TCPAddr) string {
 func (s *server) Token(c token.Claims) (string, error) { return s.control.Sign(c) }
 
 // Close finishes the recordings, which can still be asked for meanwhile, then
-// disconnects the publishers, then ends the HTTP server. What is not done when
-// ctx ends is cut off, and an error.
+// disconnects the publishers, then waits for downloads and ends the HTTP server.
+// What is not done when ctx ends is cut off, and an error.
 func (s *server) Close(ctx context.Context) error {
-	err := s.Engine.Close(ctx)
-	err = errors.Join(err, s.control.Close(ctx))
-	drain, cancel := context.WithTimeout(ctx, drainTime)
-	defer cancel()
-	if s.http.Shutdown(drain) != nil { // downloads on their way
-		err = errors.Join(err, s.http.Close())
+	err := errors.Join(s.Engine.Close(ctx), s.control.Close(ctx))
+	if shut := s.http.Shutdown(ctx); shut != nil {
+		err = errors.Join(err, shut, s.http.Close())
 	}
 	return err
 }
