@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"image"
+	"math"
+	"time"
+
+	"github.com/callreel/callreel/internal/simulate"
+)
+
+// grid returns the tiles of n participants: rows of 16:9 tiles, the last row and
+// all rows together in the middle of the canvas.
+func grid(n int) []image.Rectangle {
+	columns := int(math.Ceil(math.Sqrt(float64(n)))) // as many rows fit
+	size := image.Pt(canvas.Dx()/columns, canvas.Dy()/columns)
+	rows := (n + columns - 1) / columns
+	var tiles []image.Rectangle
+	for i := range n {
+		inRow := min(columns, n-i/columns*columns)
+		at := image.Pt((canvas.Dx()-inRow*size.X)/2+i%columns*size.X, (canvas.Dy()-rows*size.Y)/2+i/columns*size.Y)
+		tiles = append(tiles, image.Rectangle{Min: at, Max: at.Add(size)})
+	}
+	return tiles
+}
+
+// mean returns the mean luma of a part of a picture.
+func mean(img *image.YCbCr, r image.Rectangle) float64 {
+	sum := 0
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for _, v := range img.Y[img.YOffset(r.Min.X, y):][:r.Dx()] {
+			sum += int(v)
+		}
+	}
+	return float64(sum) / float64(r.Dx()*r.Dy())
+}
+
+// spread returns how much the luma differs within a part of a picture: its
+// standard deviation.
+func spread(img *image.YCbCr, r image.Rectangle) float64 {
+	m, sum := mean(img, r), 0.0
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for _, v := range img.Y[img.YOffset(r.Min.X, y):][:r.Dx()] {
+			sum += (float64(v) - m) * (float64(v) - m)
+		}
+	}
+	return math.Sqrt(sum / float64(r.Dx()*r.Dy()))
+}
+
+// moving counts in how many frames from one on the picture in a tile differs from
+// that before: more than 1 pixel in 1000 by more than compression does.
+func (m *movie) moving(tile image.Rectangle, from, to int) (moved, of int) {
+	before := image.NewYCbCr(canvas, image.YCbCrSubsampleRatio420)
+	for n, img := range m.frames() {
+		if n > from && n < to {
+			of++
+			if changed(before, img, tile)*1000 > tile.Dx()*tile.Dy() {
+				moved++
+			}
+		}
+		copy(before.Y, img.Y)
+	}
+	return moved, of
+}
+
+func changed(a, b *image.YCbCr, r image.Rectangle) (pixels int) {
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		from, to := a.YOffset(r.Min.X, y), a.YOffset(r.Max.X, y)
+		for i := from; i < to; i++ {
+			if d := int(a.Y[i]) - int(b.Y[i]); d > 24 || d < -24 {
+				pixels++
+			}
+		}
+	}
+	return pixels
+}
+
+// read returns who is in the tiles of a frame with n of them, by index, and when
+// each picture was drawn.
+func read(img *image.YCbCr, n int) map[int]time.Duration {
+	who := make(map[int]time.Duration)
+	for _, tile := range grid(n) {
+		if s, ok := simulate.ReadStrip(img, tile); ok {
+			who[s.Index] = s.Time
+		}
+	}
+	return who
+}
+
+// level returns the amplitude of a tone of that frequency from a sample on, over
+// some of them.
+func (m *movie) level(hertz, from, samples int) float64 {
+	var re, im float64
+	for i, v := range m.pcm[from : from+samples] {
+		sin, cos := math.Sincos(2 * math.Pi * float64(hertz) * float64(i) / sampleRate)
+		re, im = re+v*cos, im+v*sin
+	}
+	return 2 * math.Hypot(re, im) / float64(samples)
+}
+
+// beeps returns when the beeps of a frequency begin, to a millisecond or two.
+// Windows of 50 ms tell frequencies apart that differ by 60 Hz.
+func (m *movie) beeps(hertz int) []time.Duration {
+	const step, window = sampleRate / 1000, sampleRate / 20
+	var out []time.Duration
+	on := false
+	for i := 0; i+window <= len(m.pcm); i += step {
+		switch l := m.level(hertz, i, window); {
+		case !on && l > beepLevel/2: // half of the window is in the beep
+			on = true
+			out = append(out, time.Duration(i+window/2)*time.Second/sampleRate)
+		case on && l < beepLevel/4:
+			on = false
+		}
+	}
+	return out
+}
+
+// beepLevel is the amplitude of a simulated participant's beep.
+const beepLevel = 0.2
+
+// loudness returns the root mean square of the samples between two times.
+func (m *movie) loudness(from, to time.Duration) float64 {
+	a, b := int(from*sampleRate/time.Second), min(int(to*sampleRate/time.Second), len(m.pcm))
+	sum := 0.0
+	for _, v := range m.pcm[a:b] {
+		sum += v * v
+	}
+	return math.Sqrt(sum / float64(b-a))
+}

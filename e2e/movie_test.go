@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"image"
+	"io"
+	"iter"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	frameRate  = 8
+	sampleRate = 16000
+	frameTime  = time.Second / frameRate
+)
+
+var canvas = image.Rect(0, 0, 1920, 1080)
+
+// movie is a recorded file, read by FFmpeg alone.
+type movie struct {
+	t    *testing.T
+	file string
+	n    int       // frames
+	pcm  []float64 // full scale is 1
+
+	began  time.Time // of the first frame, as the server tells it
+	pauses []pause
+}
+
+// open looks at a file, in which everything must be as it is promised of each.
+func open(t *testing.T, file string) *movie {
+	t.Helper()
+	m := &movie{t: t, file: file}
+	m.checkFormat()
+	m.checkGrid()
+	m.listen()
+	if length := m.length(); (length - m.heard()).Abs() > frameTime {
+		t.Errorf("%v of video and %v of audio", length, m.heard())
+	}
+	m.inspect()
+	m.shoot()
+	return m
+}
+
+// length returns how long the video is.
+func (m *movie) length() time.Duration { return time.Duration(m.n) * frameTime }
+
+// heard returns how long the audio is.
+func (m *movie) heard() time.Duration {
+	return time.Duration(len(m.pcm)) * time.Second / sampleRate
+}
+
+// probe returns what ffprobe prints as JSON, in which it must find no fault.
+func (m *movie) probe(into any, args ...string) {
+	m.t.Helper()
+	cmd := exec.Command("ffprobe", append(append([]string{"-v", "error", "-of", "json"}, args...), m.file)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil || errs.Len() > 0 {
+		m.t.Fatalf("ffprobe: %v\n%s", err, errs.Bytes())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// checkFormat checks what the streams are.
+func (m *movie) checkFormat() {
+	m.t.Helper()
+	var got struct {
+		Streams []struct {
+			CodecName   string `json:"codec_name"`
+			Profile     string
+			Width       int
+			Height      int
+			PixelFormat string `json:"pix_fmt"`
+			FrameRate   string `json:"avg_frame_rate"`
+			SampleRate  string `json:"sample_rate"`
+			Channels    int
+		}
+	}
+	m.probe(&got, "-show_streams")
+	if len(got.Streams) != 2 {
+		m.t.Fatalf("%d streams", len(got.Streams))
+	}
+	v, a := got.Streams[0], got.Streams[1]
+	if v.CodecName != "h264" || v.Profile != "High" || v.Width != canvas.Dx() || v.Height != canvas.Dy() ||
+		v.PixelFormat != "yuv420p" || v.FrameRate != "8/1" {
+		m.t.Errorf("video: %+v", v)
+	}
+	if a.CodecName != "aac" || a.Profile != "LC" || a.SampleRate != strconv.Itoa(sampleRate) || a.Channels != 1 {
+		m.t.Errorf("audio: %+v", a)
+	}
+}
+
+// checkGrid checks that frame n is shown at n/8 s exactly, and counts them.
+func (m *movie) checkGrid() {
+	m.t.Helper()
+	var got struct {
+		Packets []struct {
+			PTS      int64
+			Duration int64
+		}
+		Streams []struct {
+			TimeBase string `json:"time_base"`
+		}
+	}
+	m.probe(&got, "-select_streams", "v", "-show_entries", "packet=pts,duration:stream=time_base")
+	ticks, err := strconv.ParseInt(strings.TrimPrefix(got.Streams[0].TimeBase, "1/"), 10, 64)
+	if err != nil || ticks%frameRate != 0 {
+		m.t.Fatalf("time base %s", got.Streams[0].TimeBase)
+	}
+	seen := make(map[int64]bool)
+	for _, p := range got.Packets {
+		if p.PTS%(ticks/frameRate) != 0 || p.Duration != ticks/frameRate {
+			m.t.Errorf("a frame at %d/%d s for %d", p.PTS, ticks, p.Duration)
+		}
+		seen[p.PTS/(ticks/frameRate)] = true
+	}
+	m.n = len(got.Packets)
+	for n := range m.n {
+		if !seen[int64(n)] {
+			m.t.Errorf("no frame at %d/8 s", n)
+		}
+	}
+}
+
+// listen decodes the sound. FFmpeg gives what the edit list hides at the begin
+// times below zero; that is dropped.
+func (m *movie) listen() {
+	m.t.Helper()
+	var first struct{ Packets []struct{ PTS int64 } }
+	m.probe(&first, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
+	var raw bytes.Buffer
+	m.ffmpeg(func(r io.Reader) error { _, err := raw.ReadFrom(r); return err },
+		"-i", m.file, "-map", "0:a", "-f", "s16le", "-")
+	for b := raw.Bytes(); len(b) >= 2; b = b[2:] {
+		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
+	}
+	if len(first.Packets) == 0 || first.Packets[0].PTS > 0 || -first.Packets[0].PTS > int64(len(m.pcm)) {
+		m.t.Fatalf("first packets of sound: %v", first.Packets)
+	}
+	m.pcm = m.pcm[-first.Packets[0].PTS:]
+}
+
+// ffmpeg decodes, in which there must be nothing to complain of.
+func (m *movie) ffmpeg(read func(io.Reader) error, args ...string) {
+	m.t.Helper()
+	cmd := exec.Command("ffmpeg", append([]string{"-v", "error", "-xerror", "-nostdin"}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	err = read(bufio.NewReaderSize(out, 1<<20))
+	if err := errors.Join(err, cmd.Wait()); err != nil || errs.Len() > 0 {
+		m.t.Fatalf("ffmpeg: %v\n%s", err, errs.Bytes())
+	}
+}
+
+// frames decodes the pictures, each of which is gone with the next.
+func (m *movie) frames() iter.Seq2[int, *image.YCbCr] {
+	return func(yield func(int, *image.YCbCr) bool) {
+		img := image.NewYCbCr(canvas, image.YCbCrSubsampleRatio420)
+		n, going := 0, true
+		m.ffmpeg(func(r io.Reader) error {
+			for {
+				for _, plane := range [][]byte{img.Y, img.Cb, img.Cr} {
+					if _, err := io.ReadFull(r, plane); err != nil {
+						return ignoreEOF(err)
+					}
+				}
+				going = going && yield(n, img)
+				n++
+			}
+		}, "-i", m.file, "-map", "0:v", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+		if n != m.n {
+			m.t.Errorf("%d of %d frames can be decoded", n, m.n)
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// inspect lets the command look at the file.
+func (m *movie) inspect() {
+	m.t.Helper()
+	var report struct {
+		Fragmented, Index bool
+		Problems          []any
+	}
+	if err := json.Unmarshal([]byte(callreel(m.t, "inspect", "--json", m.file)), &report); err != nil {
+		m.t.Fatal(err)
+	}
+	if !report.Fragmented || !report.Index || len(report.Problems) > 0 {
+		m.t.Errorf("callreel inspect: %+v", report)
+	}
+}
+
+// shoot leaves a picture of each second for people, in one.
+func (m *movie) shoot() {
+	m.t.Helper()
+	if *shots == "" {
+		return
+	}
+	name := filepath.Join(*shots, strings.ReplaceAll(m.t.Name(), "/", "_")+".png")
+	m.ffmpeg(func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err },
+		"-i", m.file, "-vf", "fps=1,scale=640:-1,tile=4x5", "-frames:v", "1", "-y", name)
+}
+
+// wall returns when a frame was, by the server's clock.
+func (m *movie) wall(frame int) time.Time {
+	at := m.began.Add(time.Duration(frame) * frameTime)
+	for _, p := range m.pauses {
+		if at.After(p.StartTime) {
+			at = at.Add(time.Duration(p.DurationMs) * time.Millisecond)
+		}
+	}
+	return at
+}
