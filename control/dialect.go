@@ -19,7 +19,7 @@ type arguments struct {
 // outcome is what came of a verb.
 type outcome struct {
 	recording string
-	state     recordingState
+	state     recordingState // before
 }
 
 // recordingState is the state of a recording as clients know it.

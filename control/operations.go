@@ -54,19 +54,21 @@ func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, erro
 	if !ok || rec.Conversation().ID() != c.conversation {
 		return outcome{}, notFound("this conversation has no such recording, or it has ended")
 	}
-	done := outcome{recording: rec.ID()}
-	var err error
+	if c.verb == stop {
+		stopRecording(r.Context(), rec)
+		return outcome{recording: rec.ID()}, nil
+	}
+	now, err := stateOf(rec)
+	if err != nil {
+		return outcome{}, err
+	}
 	switch c.verb {
 	case pause:
 		err = rec.Pause(r.Context())
 	case resume:
 		err = rec.Resume(r.Context())
-	case stop:
-		stopRecording(r.Context(), rec)
-	default:
-		done.state, err = stateOf(rec)
 	}
-	return done, err
+	return outcome{recording: rec.ID(), state: now}, err
 }
 
 // start begins a recording. A request that is repeated because its answer was
