@@ -416,3 +416,53 @@ func TestUnusableSpoolIsFoundAtStart(t *testing.T) {
 		t.Errorf("%d things are left", n)
 	}
 }
+
+func TestLossIsConcealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ann := person(r.conversation("room"), 1, time.Now())
+		ann.loss = 0.05
+		leave := r.join(ann)
+		time.Sleep(500 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(10 * time.Second)
+		res := r.stop(rec)
+		leave()
+		for _, s := range res.Tracks {
+			if s.Lost == 0 || s.DecodeErrors != 0 || s.MimeType == "audio/opus" && (s.Concealed == 0 || s.Concealed > 20*s.Lost) {
+				t.Errorf("%+v", s)
+			}
+		}
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(10 * time.Second)
+		m.hears(ann.hertz, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5)
+		for n := 2; n < len(m.frames); n++ { // the sender's grey or its flash, and nothing in between
+			if g := m.grey(n, grid(1)[0]); math.Abs(g-35) > 4 && g < 250 {
+				t.Errorf("frame %d is a damaged %.0f", n, g)
+			}
+		}
+	})
+}
+
+func TestSimulcastTakesTheLargestLiveLayer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		ann, q := person(conv, 1, time.Now().Add(time.Hour)), person(conv, 10, time.Now().Add(time.Hour))
+		ann.t, q.t = t, t
+		ann.rid, q.rid, q.who, q.size = "f", "q", ann.who, image.Pt(160, 90)
+		ann.small = q
+		leave := r.join(ann)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(4 * time.Second)
+		ann.mutedVideo.Store(true) // the large layer stops
+		time.Sleep(4 * time.Second)
+		ann.mutedVideo.Store(false)
+		time.Sleep(2 * time.Second)
+		res := r.stop(rec)
+		leave()
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.shows(24, grid(1)[0], 46)
+		m.shows(60, grid(1)[0], 100)
+	})
+}

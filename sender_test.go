@@ -4,6 +4,8 @@ import (
 	"context"
 	"image"
 	"math"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +31,9 @@ type caller struct {
 
 	noVideo, noAudio bool
 	size             image.Point
+	small            *caller // sends a second, smaller simulcast layer
+	rid              string
+	loss             float64     // share of the packets
 	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
 	mutedAudio       atomic.Bool
 }
@@ -41,11 +46,13 @@ const (
 
 // run sends until ctx ends.
 func (c *caller) run(ctx context.Context) {
-	done := make(chan struct{}, 2)
-	go func() { c.sendVideo(ctx); done <- struct{}{} }()
-	go func() { c.sendAudio(ctx); done <- struct{}{} }()
-	<-done
-	<-done
+	var wg sync.WaitGroup
+	wg.Go(func() { c.sendVideo(ctx) })
+	wg.Go(func() { c.sendAudio(ctx) })
+	if c.small != nil {
+		wg.Go(func() { c.small.sendVideo(ctx) })
+	}
+	wg.Wait()
 }
 
 func (c *caller) flashing(at time.Duration) bool { return at >= 0 && at%time.Second < flash }
@@ -56,10 +63,12 @@ type stream struct {
 	header rtp.Header
 	rate   int64
 	start  time.Time
+	loss   float64
+	rng    *rand.Rand
 }
 
 func newStream(w ingest.Writer, pt uint8, ssrc uint32, rate int64) *stream {
-	return &stream{w: w, rate: rate, start: time.Now(), header: rtp.Header{Version: 2, PayloadType: pt, SSRC: ssrc, SequenceNumber: 65500, Timestamp: 4294900000}}
+	return &stream{w: w, rate: rate, start: time.Now(), rng: rand.New(rand.NewPCG(uint64(ssrc), 1)), header: rtp.Header{Version: 2, PayloadType: pt, SSRC: ssrc, SequenceNumber: 65500, Timestamp: 4294900000}}
 }
 
 func (s *stream) timestamp(at time.Duration) uint32 {
@@ -70,6 +79,9 @@ func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
 	h := s.header
 	h.Timestamp, h.Marker = s.timestamp(at), marker
 	s.header.SequenceNumber++
+	if s.rng.Float64() < s.loss {
+		return nil
+	}
 	return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now())
 }
 
@@ -86,7 +98,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	key := make(chan struct{}, 1)
 	key <- struct{}{}
-	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "video/VP8", RequestKeyFrame: func() {
+	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "video/VP8", RID: c.rid, RequestKeyFrame: func() {
 		select {
 		case key <- struct{}{}:
 		default:
@@ -111,6 +123,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	defer enc.Close()
 	s, pay := newStream(w, 96, 1000+uint32(c.luma), 90000), &codecs.VP8Payloader{EnablePictureID: true}
+	s.loss = c.loss
 	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 	for i := range img.Cb {
 		img.Cb[i], img.Cr[i] = 128, 128
@@ -180,6 +193,7 @@ func (c *caller) sendAudio(ctx context.Context) {
 		return
 	}
 	s := newStream(w, 111, 2000+uint32(c.luma), 48000)
+	s.loss = c.loss
 	pcm := make([]int16, 960)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
