@@ -114,6 +114,14 @@ func orDefault[T comparable](v *T, def T) {
 	}
 }
 
+// Check reports what is wrong with a configuration, as Start would. A
+// conversation may be missing. The error is [ErrInvalid].
+func (c RecordingConfig) Check() error {
+	orDefault(&c.Conversation, "any")
+	c.setDefaults()
+	return c.check()
+}
+
 func (c *RecordingConfig) setDefaults() {
 	orDefault(&c.ID, newID())
 	orDefault(&c.Width, 1920)

@@ -17,7 +17,7 @@ import (
 type delivery struct {
 	wg   sync.WaitGroup
 	mu   sync.Mutex
-	done []Chunk
+	done []Chunk // finished, in order, delivered or not; the owner's
 	errs []error
 }
 
@@ -26,9 +26,6 @@ func (d *delivery) wait() error {
 	d.wg.Wait()
 	return errors.Join(d.errs...)
 }
-
-// chunks returns the chunks in order, delivered or not.
-func (d *delivery) chunks() []Chunk { return d.done }
 
 func mediaName(index int) string    { return fmt.Sprintf("%d.mp4", index) }
 func metadataName(index int) string { return fmt.Sprintf("%d.json", index) }

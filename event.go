@@ -7,7 +7,7 @@ type EventType string
 
 // The events of a recording.
 const (
-	StateChanged EventType = "StateChanged" // State is the new state
+	StateChanged EventType = "StateChanged" // to State
 	ChunkStored  EventType = "ChunkStored"  // Chunk is in the store
 	ChunkFailed  EventType = "ChunkFailed"  // Chunk is in the spool only; Err says why
 	Ended        EventType = "Ended"        // Result is final
@@ -19,7 +19,7 @@ type Event struct {
 	Time         time.Time
 	Conversation string
 	Recording    string
-	State        State
+	State        State // at that time
 	Chunk        *Chunk
 	Result       *Result
 	Err          error

@@ -26,6 +26,7 @@ type output struct {
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
 	mux      *muxer.Muxer
+	coded    int64   // frames that have come out of the encoder
 	pcm      []int16 // less than a frame of AAC
 	samples  int64   // position of pcm
 	chunks   []chunkBytes
@@ -138,12 +139,14 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 func (o *output) writeVideo(packets []codec.Packet) error {
 	for _, p := range packets {
 		s := muxer.Sample{
-			Data:     avc.ConvertByteStreamToNaluSample(p.Data),
-			PTS:      p.PTS * int64(o.frameLen),
-			DTS:      p.DTS * int64(o.frameLen),
+			Data: avc.ConvertByteStreamToNaluSample(p.Data),
+			PTS:  p.PTS * int64(o.frameLen),
+			// Encoders disagree on the DTS of a stream that ends within the delay.
+			DTS:      (o.coded - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
 			Duration: int64(o.frameLen),
 			Key:      p.Key,
 		}
+		o.coded++
 		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
 		if err := o.mux.WriteVideo(s); err != nil {
 			return fmt.Errorf("write video: %w", err)

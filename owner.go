@@ -3,6 +3,7 @@ package callreel
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/callreel/callreel/internal/timebase"
@@ -14,6 +15,7 @@ const idleCheck = time.Second
 // run owns the recording until it has ended.
 func (r *Recording) run() {
 	err := r.record()
+	close(r.deaf)
 	r.finish(err)
 }
 
@@ -60,10 +62,31 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	for _, c := range r.out.mux.Done() {
 		r.deliver(c)
 	}
-	r.mu.Lock()
-	r.result.Duration = r.session.position().Duration()
-	r.mu.Unlock()
+	r.update(r.session.version != r.shown || len(r.delivery.done) != len(r.Result().Chunks))
 	return nil
+}
+
+// update shows to others how far the recording is; all of it, or the figures only.
+func (r *Recording) update(all bool) {
+	res := r.Result()
+	if all {
+		res = r.describe()
+		r.shown = r.session.version
+	}
+	res.Duration, res.Stats = r.session.position().Duration(), r.session.stats
+	r.mu.Lock()
+	r.result = res
+	r.mu.Unlock()
+}
+
+// describe tells what the recording has come to so far.
+func (r *Recording) describe() Result {
+	s := r.session
+	return Result{
+		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
+		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done), Pauses: r.pauses(),
+		Participants: r.conv.infos(s.stays), Stats: s.stats,
+	}
 }
 
 // obey takes one message, or returns at the next tick.
@@ -82,9 +105,7 @@ func (r *Recording) begin(why EndReason) {
 	if r.session.stopped != never {
 		return
 	}
-	r.mu.Lock()
-	r.result.EndReason = why
-	r.mu.Unlock()
+	r.why = why
 	r.conv.pass(gate{r.opened, r.session.stop(r.eng.clock.now())})
 	r.become(Stopping)
 }
@@ -109,7 +130,8 @@ func (r *Recording) finish(failure error) {
 		r.begin(EndError)
 		s.log.Error("recording failed", "error", failure)
 	}
-	people := r.participants()
+	s.refresh(0)
+	r.update(true) // before those who have left are forgotten
 	s.close()
 	r.conv.detach(r)
 	chunks, err := r.out.finish(s.frame)
@@ -117,30 +139,23 @@ func (r *Recording) finish(failure error) {
 		r.deliver(c)
 	}
 	failure = errors.Join(failure, err, r.abandon())
-	err = errors.Join(failure, r.delivery.wait())
-	r.publish(people, failure, err)
+	r.publish(failure, r.delivery.wait())
 	r.eng.unregister(r.id)
 	close(r.done)
 }
 
 // publish makes the result final. Files that are in the spool only are not a
 // failure of the recording.
-func (r *Recording) publish(people []ParticipantInfo, failure, err error) {
-	s := r.session
-	res := Result{
-		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime,
-		Duration:  s.position().Duration(),
-		EndReason: r.Result().EndReason,
-		Chunks:    r.delivery.chunks(), Pauses: r.pauses(),
-		Participants: people, Tracks: s.trackStats(), Stats: s.stats,
-	}
+func (r *Recording) publish(failure, undelivered error) {
 	if failure != nil {
-		res.EndReason = EndError
+		r.why = EndError
 	}
-	if perr := r.store(res); perr != nil {
-		err = errors.Join(err, fmt.Errorf("store the result: %w", perr))
+	res := r.describe()
+	res.Tracks = r.session.trackStats()
+	res.Err = errors.Join(failure, undelivered)
+	if err := r.store(res); err != nil {
+		res.Err = errors.Join(res.Err, fmt.Errorf("store the result: %w", err))
 	}
-	res.Err = err
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -150,7 +165,7 @@ func (r *Recording) publish(people []ParticipantInfo, failure, err error) {
 	}
 	r.become(state)
 	final := r.Result()
-	r.tell(Event{Type: Ended, State: state, Result: &final, Err: err})
+	r.tell(Event{Type: Ended, Result: &final, Err: final.Err})
 }
 
 // pauses returns the pauses up to now. The one that a stop begins is none.
@@ -163,10 +178,4 @@ func (r *Recording) pauses() []Pause {
 		}
 	}
 	return out
-}
-
-// participants returns everybody who was in the call while it was recorded.
-func (r *Recording) participants() []ParticipantInfo {
-	r.session.refresh(0)
-	return r.conv.infos(r.session.stays)
 }

@@ -23,6 +23,7 @@ type Recording struct {
 
 	commands chan command
 	stop     chan EndReason // holds one
+	deaf     chan struct{}  // closed when the owner takes no more commands
 	done     chan struct{}  // closed when result is final
 
 	mu     sync.Mutex
@@ -34,6 +35,8 @@ type Recording struct {
 	out      *output
 	first    *os.File // the first chunk, until it is used
 	delivery delivery
+	why      EndReason
+	shown    uint64         // version of the roster in result
 	opened   timebase.Ticks // local time of the start or the last resume
 	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
 }
@@ -52,6 +55,7 @@ func startRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording
 		id: cfg.ID, eng: e, cfg: cfg, startTime: e.clock.time(now), opened: now, empty: now,
 		commands: make(chan command),
 		stop:     make(chan EndReason, 1),
+		deaf:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 	if err := r.open(now); err != nil {
@@ -149,6 +153,7 @@ func (r *Recording) Pause(ctx context.Context) error {
 			return err
 		}
 		r.conv.pass(gate{r.opened, r.session.pause(now)})
+		r.update(true)
 		r.become(Paused)
 		return nil
 	})
@@ -167,6 +172,7 @@ func (r *Recording) Resume(ctx context.Context) error {
 		r.session.resume(now)
 		r.opened = now
 		r.conv.pass(gate{now, never})
+		r.update(true)
 		r.become(Active)
 		return nil
 	})
@@ -200,7 +206,7 @@ func (r *Recording) wait(ctx context.Context) (Result, error) {
 }
 
 // Result returns the result, which is final once Done is closed. Before that it
-// has the start, and the duration of what is composed.
+// tells how far the recording is, without what is only known at the end.
 func (r *Recording) Result() Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -215,7 +221,7 @@ func (r *Recording) do(ctx context.Context, op string, apply func(now timebase.T
 	select {
 	case r.commands <- c:
 		return <-c.reply
-	case <-r.done:
+	case <-r.deaf:
 		return &StateError{op, r.State()}
 	case <-ctx.Done():
 		return ctx.Err()
@@ -238,10 +244,10 @@ func (r *Recording) become(next State) {
 	}
 	r.state = next
 	r.mu.Unlock()
-	r.tell(Event{Type: StateChanged, State: next})
+	r.tell(Event{Type: StateChanged})
 }
 
 func (r *Recording) tell(e Event) {
-	e.Time, e.Conversation, e.Recording = time.Now(), r.conv.id, r.id
+	e.Time, e.Conversation, e.Recording, e.State = time.Now(), r.conv.id, r.id, r.State()
 	r.eng.cfg.OnEvent(e)
 }

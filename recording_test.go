@@ -466,3 +466,47 @@ func TestSimulcastTakesTheLargestLiveLayer(t *testing.T) {
 		m.shows(60, grid(1)[0], 100)
 	})
 }
+
+func TestVeryShortRecordings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		leave := r.join(person(r.conversation("room"), 1, time.Now()))
+		for _, d := range []time.Duration{time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond} {
+			rec := r.start(callreel.RecordingConfig{Conversation: "room", Width: small.X, Height: small.Y}) // with B-frames
+			time.Sleep(d)
+			res := r.stop(rec)
+			if want := (d + 125*time.Millisecond - 1).Truncate(125 * time.Millisecond); res.Duration != want {
+				t.Errorf("%v became %v", d, res.Duration)
+			}
+			for _, c := range res.Chunks {
+				decode(t, r.file(c), small).lasts(res.Duration)
+			}
+		}
+		leave()
+	})
+}
+
+func TestResultWhileRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		leave := r.join(person(r.conversation("room"), 1, time.Now()))
+		rec := r.start(smallConfig("room"))
+		time.Sleep(3 * time.Second)
+		if err := rec.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if res := rec.Result(); res.State != callreel.Paused || res.Duration != 3*time.Second {
+			t.Errorf("%+v", res)
+		}
+		if err := rec.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		res := rec.Result()
+		if res.State != callreel.Active || res.Duration != 3*time.Second || len(res.Pauses) != 1 || len(res.Participants) != 1 {
+			t.Errorf("%+v", res)
+		}
+		r.stop(rec)
+		leave()
+	})
+}

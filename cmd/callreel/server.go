@@ -70,6 +70,9 @@ func startServer(cfg serverConfig) (*server, error) {
 }
 
 func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
+	if err := cfg.Recording.Check(); err != nil {
+		return nil, err
+	}
 	store := storage.Dir(filepath.Join(cfg.Data, "recordings"))
 	engine, err := callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
