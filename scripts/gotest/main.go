@@ -49,7 +49,7 @@ func run(args []string, out *summary) error {
 	if err != nil {
 		return err
 	}
-	out.title(strings.Join(cmd.Args, " "))
+	out.title(args)
 	before := len(out.failed)
 	if err := cmd.Start(); err != nil {
 		return err

@@ -47,12 +47,13 @@ func newSummary(w io.Writer) *summary {
 	return &summary{w: w, running: map[string]*pkg{}}
 }
 
-// title announces a pass, cut to a line.
-func (s *summary) title(command string) {
-	if len(command) > 100 {
-		command = command[:100] + "..."
+// title announces a pass of go test, with a long list of packages as a number.
+func (s *summary) title(args []string) {
+	flags := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.Contains(arg, "/") })
+	if n := len(args) - len(flags); n > 1 {
+		args = append(flags, fmt.Sprintf("(%d packages)", n))
 	}
-	s.printf("== %s\n", command)
+	s.printf("== go test %s\n", strings.Join(args, " "))
 }
 
 func (s *summary) add(e event) {
