@@ -11,14 +11,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/token"
 )
 
 const (
-	accessKeyFile = "access-key"
-	accessKeySize = 64 // bytes of a new one
-	minAccessKey  = 32 // bytes
+	accessKeyFile  = "access-key"
+	resourceIDFile = "resource-id"
+	accessKeySize  = 64 // bytes of a new one
+	minAccessKey   = 32 // bytes
 )
 
 // keyFlags say where the access key of a server is.
@@ -69,7 +72,7 @@ func (f keyFlags) operator() (string, error) {
 func (f keyFlags) open() (key []byte, text string, made bool, err error) {
 	text = f.AccessKey
 	if text == "" {
-		if text, made, err = readOrMake(filepath.Join(f.Data, accessKeyFile)); err != nil {
+		if text, made, err = readOrMake(filepath.Join(f.Data, accessKeyFile), newAccessKey); err != nil {
 			return nil, "", false, err
 		}
 	}
@@ -77,23 +80,34 @@ func (f keyFlags) open() (key []byte, text string, made bool, err error) {
 	return key, text, made, err
 }
 
-// readOrMake reads a key file, or makes it, readable for its owner only.
-func readOrMake(name string) (text string, made bool, err error) {
+func newAccessKey() string {
+	key := make([]byte, accessKeySize)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// resourceID returns the name of this installation in metadata, made at its
+// first start.
+func resourceID(data string) (string, error) {
+	id, _, err := readOrMake(filepath.Join(data, resourceIDFile), uuid.NewString)
+	return id, err
+}
+
+// readOrMake reads a file, or makes it, readable for its owner only.
+func readOrMake(name string, fresh func() string) (text string, made bool, err error) {
 	b, err := os.ReadFile(name)
 	if err == nil {
 		return strings.TrimSpace(string(b)), false, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", false, fmt.Errorf("access key: %w", err)
+		return "", false, err
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 		return "", false, fmt.Errorf("data directory: %w", err)
 	}
-	key := make([]byte, accessKeySize)
-	_, _ = rand.Read(key) // never fails
-	text = base64.StdEncoding.EncodeToString(key)
+	text = fresh()
 	if err := writeNew(name, text+"\n"); err != nil {
-		return "", false, fmt.Errorf("access key: %w", err)
+		return "", false, err
 	}
 	return text, true, nil
 }

@@ -73,9 +73,14 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err := cfg.Recording.Check(); err != nil {
 		return nil, err
 	}
+	resource, err := resourceID(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
 	store := storage.Dir(filepath.Join(cfg.Data, "recordings"))
 	engine, err := callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
+		ResourceID:    resource,
 		MaxRecordings: cfg.MaxRecordings, Fonts: cfg.Fonts,
 		Logger: cfg.Log, OnEvent: cfg.event,
 	})
