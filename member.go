@@ -71,6 +71,7 @@ type layer struct {
 	conv   *Conversation
 
 	// Guarded by member.mu.
+	track    *track
 	closed   bool
 	clock    *timebase.Map
 	ssrc     uint32
@@ -97,6 +98,7 @@ func (m *member) add(l *layer, now timebase.Ticks) {
 		m.tracks = append(m.tracks, t)
 	}
 	t.layers = append(t.layers, l)
+	l.track = t
 }
 
 func (m *member) live(id string) *track {
@@ -110,6 +112,9 @@ func (m *member) live(id string) *track {
 func (t *track) has(rid string) bool {
 	return slices.ContainsFunc(t.layers, func(l *layer) bool { return l.info.RID == rid && !l.closed })
 }
+
+// over reports whether the layer was closed or its track replaced.
+func (l *layer) over() bool { return l.closed || l.track.ended != never }
 
 // remove closes a layer; the track ends with its last one.
 func (m *member) remove(l *layer, now timebase.Ticks) {
@@ -171,7 +176,7 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err 
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l.closed {
+	if l.over() {
 		return false, ingest.ErrClosed
 	}
 	if l.started && p.SSRC != l.ssrc {
@@ -194,7 +199,7 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l.closed {
+	if l.over() {
 		return ingest.ErrClosed
 	}
 	for _, p := range ps {

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -509,4 +511,38 @@ func TestResultWhileRecording(t *testing.T) {
 		r.stop(rec)
 		leave()
 	})
+}
+
+func TestReplacedTrack(t *testing.T) {
+	r := newRig(t)
+	conv := r.conversation("room")
+	info := ingest.TrackInfo{Participant: ingest.Participant{ID: "ann"}, MimeType: "video/VP8"}
+	first, err := conv.AddTrack(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info.MimeType = "video/H264"
+	second, err := conv.AddTrack(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{1}}
+	if err := first.WriteRTP(packet, time.Now()); !errors.Is(err, ingest.ErrClosed) {
+		t.Errorf("write to a replaced track: %v", err)
+	}
+	if err := second.WriteRTP(packet, time.Now()); err != nil {
+		t.Errorf("write to the new track: %v", err)
+	}
+	if err := errors.Join(first.Close(), first.Close()); err != nil {
+		t.Error(err)
+	}
+	if n := len(conv.Info().Participants); n != 1 {
+		t.Errorf("%d participants while a track lives", n)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(r.eng.Conversations()); n != 0 {
+		t.Errorf("%d conversations after the last track", n)
+	}
 }
