@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"image"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Two people in Chromium are recorded with a pause, and what comes of it plays in
+// Chromium.
+func TestBrowsers(t *testing.T) {
+	ann := browser(t)
+	s := serve(t)
+	bob := ann.another()
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp8&width=640&height=360")
+	bob.join(s, "room", "name=Bob&participant=bob&codec=h264&width=640&height=360")
+	s.await("room", 4)
+	r := s.start("room")
+	ann.do(until("callreel.recording === 'active' && callreel.participants === 2"))
+	pass(t, 5*time.Second)
+	r.pause()
+	bob.do(until("callreel.recording === 'inactive'"))
+	pass(t, 2*time.Second)
+	r.resume()
+	if now := r.state(); now != "active" {
+		t.Errorf("the recording is %s", now)
+	}
+	pass(t, 5*time.Second)
+	m := r.stop()
+	ann.hangUp()
+	bob.hangUp()
+
+	m.lasts(r)
+	if len(m.pauses) != 1 || m.pauses[0].DurationMs < 2000 {
+		t.Errorf("pauses: %v", m.pauses)
+	}
+	for i, tile := range grid(2) {
+		if moved, of := m.moving(tile, settled, m.n); moved < of*8/10 {
+			t.Errorf("tile %d moves in %d of %d frames", i, moved, of)
+		}
+	}
+	m.beepsLikeChromium()
+	for _, track := range r.tracks() {
+		if track.Decoded == 0 || track.DecodeErrors > 0 || track.Malformed > 0 {
+			t.Errorf("%+v", track)
+		}
+	}
+	ann.plays(m)
+}
+
+// beepsLikeChromium checks that fake microphones are heard, which beep twice a
+// second, for all of the recording.
+func (m *movie) beepsLikeChromium() {
+	m.t.Helper()
+	const window = time.Second / 50
+	last, loud := time.Second, false // it may take a second until all are heard
+	for at := time.Duration(0); at+window <= m.heard(); at += window {
+		level := m.loudness(at, at+window)
+		if !loud && level > 0.02 {
+			last = max(last, at)
+		}
+		loud = level > 0.005
+		if at-last > 700*time.Millisecond {
+			m.t.Errorf("no beep from %v to %v", last, at)
+			last = at
+		}
+	}
+}
+
+// A browser that sends three sizes at once is recorded in the largest.
+func TestSimulcastBrowser(t *testing.T) {
+	ann := browser(t)
+	s := serve(t)
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp8&simulcast=1&width=1280&height=720")
+	r := s.start("room")
+	s.await("room", 4)
+	pass(t, 8*time.Second)
+	m := r.stop()
+	ann.hangUp()
+	if moved, of := m.moving(grid(1)[0], m.n/2, m.n); moved < of*8/10 {
+		t.Errorf("the tile moves in %d of %d frames", moved, of)
+	}
+	decoded := make(map[string]uint64)
+	for _, track := range r.tracks() {
+		decoded[track.RID] += track.Decoded
+		if track.DecodeErrors > 0 || track.Malformed > 0 {
+			t.Errorf("%+v", track)
+		}
+	}
+	if decoded["f"] == 0 {
+		t.Errorf("frames decoded by layer: %v", decoded)
+	}
+	t.Log(decoded)
+}
+
+// slides is a page of two colours, which does not change.
+const slides = `data:text/html,<title>Slides</title>
+<body style="margin: 0; height: 100vh; background: linear-gradient(to right, rgb(200 0 0) 50%25, rgb(0 0 200) 50%25)">`
+
+// A shared screen has a tile of its own, of which nothing is cut off; and stays
+// though it does not change.
+func TestScreenShare(t *testing.T) {
+	ann := browser(t,
+		chromedp.Flag("use-fake-ui-for-media-stream", false), // shares a fake camera instead of a screen
+		chromedp.Flag("auto-accept-camera-and-microphone-capture", true),
+		chromedp.Flag("auto-select-tab-capture-source-by-title", "Slides"),
+		chromedp.WindowSize(1200, 400),
+	)
+	s := serve(t)
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp8&width=640&height=360")
+	ann.another().do(chromedp.Navigate(slides))
+	ann.do(chromedp.Click("#share"), until("callreel.screenPc?.connectionState === 'connected'"))
+	aspect, err := chromedp.Run(ann.ctx, chromedp.Evaluate[float64](
+		"(({ width, height }) => width / height)(callreel.screenPc.getSenders().find((s) => s.track?.kind === 'video').track.getSettings())",
+	))
+	if err != nil || aspect < 2 {
+		t.Fatalf("the screen's aspect is %v: %v", aspect, err)
+	}
+	s.await("room", 3)
+	r := s.start("room")
+	pass(t, 6*time.Second)
+	m := r.stop()
+	checkScreen(t, m, grid(2)[0], aspect)
+	if moved, of := m.moving(grid(2)[1], settled, m.n); moved < of*8/10 {
+		t.Errorf("the camera moves in %d of %d frames", moved, of)
+	}
+}
+
+// checkScreen checks that a tile shows red and blue with bars above and below.
+func checkScreen(t *testing.T, m *movie, tile image.Rectangle, aspect float64) {
+	t.Helper()
+	height := int(float64(tile.Dx()) / aspect)
+	top := tile.Min.Y + (tile.Dy()-height)/2
+	left := image.Rect(tile.Min.X+20, top+10, tile.Min.X+tile.Dx()/2-20, top+height/2)
+	right := left.Add(image.Pt(tile.Dx()/2, 0))
+	bar := image.Rect(tile.Min.X, tile.Min.Y, tile.Max.X, top-4)
+	for n, img := range m.frames() {
+		if n < settled {
+			continue
+		}
+		if c := img.YCbCrAt(left.Min.X, left.Min.Y); c.Cr < 180 || spread(img, left) > 4 {
+			t.Errorf("frame %d: the left half is %v", n, c)
+		}
+		if c := img.YCbCrAt(right.Min.X, right.Min.Y); c.Cb < 180 || spread(img, right) > 4 {
+			t.Errorf("frame %d: the right half is %v", n, c)
+		}
+		if c := img.YCbCrAt(bar.Min.X, bar.Min.Y); spread(img, bar) > 2 || c.Cr > 140 {
+			t.Errorf("frame %d: the bar is %v", n, c)
+		}
+	}
+}
