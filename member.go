@@ -36,7 +36,7 @@ type member struct {
 }
 
 func newMember(p ingest.Participant, now timebase.Ticks, g gate) *member {
-	return &member{id: p.ID, name: p.Name, joined: now, left: never, gate: g}
+	return &member{id: p.ID, name: p.Name, joins: 1, joined: now, left: never, gate: g}
 }
 
 func (m *member) label() string {
