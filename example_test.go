@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	eng, err := callreel.New(callreel.Config{Storage: storage.Dir(dir), Spool: dir + "/spool"})
 	if err != nil {

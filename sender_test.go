@@ -108,7 +108,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 		c.t.Error(err)
 		return
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // never fails
 	size := c.size
 	if size == (image.Point{}) {
 		size = image.Pt(320, 180)
@@ -186,7 +186,7 @@ func (c *caller) sendAudio(ctx context.Context) {
 		c.t.Error(err)
 		return
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // never fails
 	enc, err := codec.NewOpusEncoder(1, 32000, false)
 	if err != nil {
 		c.t.Error(err)

@@ -30,7 +30,7 @@ func FuzzRoutes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, body string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "/whip") || method == "" {
-			t.Skip()
+			t.Skip("net/http refuses this target before any handler sees it")
 		}
 		req := httptest.NewRequest("GET", "/", strings.NewReader(body))
 		req.Method, req.URL, req.RequestURI = method, u, target

@@ -27,6 +27,8 @@ type commands struct {
 	Simulate   simulateCmd   `cmd:"" help:"Let simulated participants join a call over WebRTC."`
 	Inspect    inspectCmd    `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
 	Version    versionCmd    `cmd:"" help:"Print the versions of callreel and its libraries."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version of callreel."`
 }
 
 // console is where a command writes.
@@ -45,6 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }), // the parser says so after --help
 		kong.DefaultEnvars("CALLREEL"),
+		kong.Vars{"version": version()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(console{stdout, stderr}),

@@ -22,17 +22,20 @@ func TestCrowdComesAndGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	leave := run(t, crowd)
-	c.wait(t, "eight joins", func() bool { return c.joins >= 8 })
+	codecs := map[string]string{"simulated-10": "video/VP8", "simulated-11": "video/H264", "simulated-13": "video/VP8"}
+	c.wait(t, "eight joins and everybody's video", func() bool {
+		for id, mime := range codecs {
+			if c.find(id, mime, "") == nil {
+				return false
+			}
+		}
+		return c.joins >= 8
+	})
 	if err := leave(); err != nil {
 		t.Error(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, mime := range map[string]string{"simulated-10": "video/VP8", "simulated-11": "video/H264", "simulated-13": "video/VP8"} {
-		if c.find(id, mime, "") == nil {
-			t.Errorf("no %s of %s", mime, id)
-		}
-	}
 	if len(c.roster) != 0 {
 		t.Errorf("still there: %v", c.roster)
 	}
