@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/callreel/callreel/internal/simulate"
@@ -14,7 +16,11 @@ import (
 type guest struct {
 	*simulate.Participant
 	leave func()
+	loss  *atomic.Bool // that the server ends the call is no error
 }
+
+// expectsLoss says that the server will end before the participant leaves.
+func (g guest) expectsLoss() { g.loss.Store(true) }
 
 // join lets a simulated participant join a call, until it leaves or the test ends.
 func (s *server) join(call string, cfg simulate.Config) guest {
@@ -28,14 +34,15 @@ func (s *server) join(call string, cfg simulate.Config) guest {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
+	loss := new(atomic.Bool)
 	leave := sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
+		if err := <-ended; err != nil && !(loss.Load() && errors.Is(err, simulate.ErrLost)) {
 			s.t.Errorf("participant %d: %v", cfg.Index, err)
 		}
 	})
 	s.t.Cleanup(leave)
-	return guest{p, leave}
+	return guest{p, leave, loss}
 }
 
 // epoch is what simulated participants count their time from: whole seconds of it
