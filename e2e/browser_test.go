@@ -123,12 +123,13 @@ func TestScreenShare(t *testing.T) {
 	pass(t, 6*time.Second)
 	m := r.stop()
 	checkScreen(t, m, grid(2)[0], aspect)
-	if moved, of := m.moving(grid(2)[1], settled, m.n); moved < of*8/10 {
+	if moved, of := m.moving(grid(2)[1], 2*settled, m.n); moved < of*8/10 {
 		t.Errorf("the camera moves in %d of %d frames", moved, of)
 	}
 }
 
 // checkScreen checks that a tile shows red and blue with bars above and below.
+// Chromium sends a still page once a second, so that it may come that late.
 func checkScreen(t *testing.T, m *movie, tile image.Rectangle, aspect float64) {
 	t.Helper()
 	height := int(float64(tile.Dx()) / aspect)
@@ -137,7 +138,7 @@ func checkScreen(t *testing.T, m *movie, tile image.Rectangle, aspect float64) {
 	right := left.Add(image.Pt(tile.Dx()/2, 0))
 	bar := image.Rect(tile.Min.X, tile.Min.Y, tile.Max.X, top-4)
 	for n, img := range m.frames() {
-		if n < settled {
+		if n < 2*settled {
 			continue
 		}
 		if c := img.YCbCrAt(left.Min.X, left.Min.Y); c.Cr < 180 || spread(img, left) > 4 {

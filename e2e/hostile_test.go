@@ -142,7 +142,7 @@ func (s *server) whipRefusals(t *testing.T) {
 		{"POST", room, "", sdp, 400, "BadRequest"},
 		{"POST", room, "garbage", sdp, 400, "BadRequest"},
 		{"POST", room, "\x00\xff" + good, sdp, 400, "BadRequest"},
-		{"POST", room, good[:len(good)/3], sdp, 400, "BadRequest"},
+		{"POST", room, good[:strings.Index(good, "m=video")+len("m=vid")], sdp, 400, "BadRequest"},
 		{"POST", room, strings.ReplaceAll(good, "a=fingerprint", "a=nothing"), sdp, 400, "BadRequest"},
 		{"POST", room, strings.ReplaceAll(good, "a=ice-ufrag", "a=nothing"), sdp, 400, "BadRequest"},
 		{"POST", room, unknown, sdp, 422, "UnprocessableContent"},
@@ -181,7 +181,9 @@ func undisturbed(t *testing.T, m *movie) {
 			t.Errorf("frame %d does not show the participant", n)
 		}
 	}
-	m.hears(t, 0, time.Second, m.length())
+	if beeps, seconds := m.beepsBetween(0, time.Second, m.length()); beeps < seconds { // noise may sound like one
+		t.Errorf("%d beeps in %d s", beeps, seconds)
+	}
 }
 
 // checkBabble checks that the noise came through to the recording, and that nobody
