@@ -33,7 +33,8 @@ type caller struct {
 	size             image.Point
 	small            *caller // sends a second, smaller simulcast layer
 	rid              string
-	loss             float64     // share of the packets
+	loss             float64 // share of the packets
+	link             link
 	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
 	mutedAudio       atomic.Bool
 }
@@ -57,8 +58,13 @@ func (c *caller) run(ctx context.Context) {
 
 func (c *caller) flashing(at time.Duration) bool { return at >= 0 && at%time.Second < flash }
 
+// link says how long a packet sent now is on its way. Nil means not at all.
+type link func(now time.Time, rng *rand.Rand) time.Duration
+
 // stream numbers packets and reports their clock.
 type stream struct {
+	link   link
+	flying sync.WaitGroup // packets on their way
 	w      ingest.Writer
 	header rtp.Header
 	rate   int64
@@ -82,13 +88,27 @@ func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
 	if s.rng.Float64() < s.loss {
 		return nil
 	}
-	return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now())
+	return s.carry(func() error { return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now()) })
+}
+
+// carry does something at the other end of the link.
+func (s *stream) carry(arrive func() error) error {
+	if s.link == nil {
+		return arrive()
+	}
+	s.flying.Add(1)
+	time.AfterFunc(s.link(time.Now(), s.rng), func() {
+		defer s.flying.Done()
+		_ = arrive() // fails once the track is gone
+	})
+	return nil
 }
 
 func (s *stream) report(at time.Duration) error {
 	now := s.start.Add(at)
 	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1_000_000_000
-	return s.w.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: ntp, RTPTime: s.timestamp(at)}}, time.Now())
+	sr := &rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: ntp, RTPTime: s.timestamp(at)}
+	return s.carry(func() error { return s.w.WriteRTCP([]rtcp.Packet{sr}, time.Now()) })
 }
 
 func (c *caller) sendVideo(ctx context.Context) {
@@ -123,7 +143,8 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	defer enc.Close()
 	s, pay := newStream(w, 96, 1000+uint32(c.luma), 90000), &codecs.VP8Payloader{EnablePictureID: true}
-	s.loss = c.loss
+	s.loss, s.link = c.loss, c.link
+	defer s.flying.Wait()
 	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 	for i := range img.Cb {
 		img.Cb[i], img.Cr[i] = 128, 128
@@ -193,7 +214,8 @@ func (c *caller) sendAudio(ctx context.Context) {
 		return
 	}
 	s := newStream(w, 111, 2000+uint32(c.luma), 48000)
-	s.loss = c.loss
+	s.loss, s.link = c.loss, c.link
+	defer s.flying.Wait()
 	pcm := make([]int16, 960)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

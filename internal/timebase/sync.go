@@ -7,6 +7,10 @@ const (
 	// JumpLimit is the error beyond which a map jumps instead of slewing.
 	JumpLimit = 300 * Millisecond
 
+	// settling is how long a new map follows its estimate at once: what it dates
+	// in that time is not played yet, so nobody sees or hears it move.
+	settling = Second
+
 	longSpan  = 20 * Second
 	shortSpan = 500 * Millisecond
 )
@@ -56,6 +60,7 @@ type Map struct {
 	ntp      Ticks // NTP - RTP, from the newest report
 
 	started bool
+	first   Ticks // local time of the first packet
 	offset  Ticks // local - RTP, as applied
 	slewed  Ticks // local time up to which the offset was slewed
 }
@@ -99,8 +104,11 @@ func (m *Map) target() Ticks {
 func (m *Map) steer(now Ticks) {
 	target := m.target()
 	diff := target - m.offset
-	if !m.started || diff > JumpLimit || diff < -JumpLimit {
-		m.started, m.offset, m.slewed = true, target, now
+	if !m.started {
+		m.started, m.first = true, now
+	}
+	if now-m.first < settling || diff > JumpLimit || diff < -JumpLimit {
+		m.offset, m.slewed = target, now
 		return
 	}
 	step := (now - m.slewed) / SlewDivisor

@@ -175,6 +175,16 @@ func TestCorrectionsAreSlewed(t *testing.T) {
 	within(t, "after slewing", before-40*Millisecond, Millisecond)
 }
 
+func TestBurstAtTheStartDoesNotCount(t *testing.T) {
+	s := newSender(new(Sync), 48000, 0)
+	// What was sent in the first 200 ms is held up and comes at once.
+	for at := Ticks(0); at < 200*Millisecond; at += 20 * Millisecond {
+		s.m.Observe(s.rtp(at), 220*Millisecond)
+	}
+	s.run(200*Millisecond, Second, 20*Millisecond, 0, false)
+	within(t, "after a second", s.errorAt(t, Second, 20*Millisecond), Millisecond)
+}
+
 func TestStallReanchors(t *testing.T) {
 	s := newSender(new(Sync), 48000, 0)
 	s.run(0, 10*Second, 20*Millisecond, 5*Millisecond, true)
