@@ -37,7 +37,7 @@ func (s *server) join(call string, cfg simulate.Config) guest {
 	loss := new(atomic.Bool)
 	leave := sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil && !(loss.Load() && errors.Is(err, simulate.ErrLost)) {
+		if err := <-ended; err != nil && (!loss.Load() || !errors.Is(err, simulate.ErrLost)) {
 			s.t.Errorf("participant %d: %v", cfg.Index, err)
 		}
 	})
