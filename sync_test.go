@@ -16,7 +16,9 @@ func steady(d time.Duration) link {
 
 // jittery adds up to spread, so that packets overtake each other.
 func jittery(least, spread time.Duration) link {
-	return func(_ time.Time, rng *rand.Rand) time.Duration { return least + time.Duration(rng.Int64N(int64(spread))) }
+	return func(_ time.Time, rng *rand.Rand) time.Duration {
+		return least + time.Duration(rng.Int64N(int64(spread)))
+	}
 }
 
 // stopping holds everything back for a while every two seconds.
