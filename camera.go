@@ -93,23 +93,25 @@ func (c *camera) dead(at timebase.Ticks) bool { return at-c.active.last > layerD
 
 // change makes l the layer in use, from its key frame on.
 func (c *camera) change(l *videoLayer) {
-	if c.active != nil {
-		c.active.restart(false)
-	}
 	c.active = l
 	l.due = l.due[l.key():]
 }
 
-// revive asks the other layers for key frames when the one in use is dead.
-func (c *camera) revive(at timebase.Ticks) {
-	if c.active == nil || !c.dead(at) {
-		return
-	}
+// steer asks for key frames of the layers that would be better than the one in
+// use, and of no others.
+func (c *camera) steer(at timebase.Ticks) {
 	for _, l := range c.layers {
-		if l != c.active && l.layer.unwanted && at-l.last < layerDead {
-			l.restart(true)
+		if wanted := c.wants(l, at); wanted == l.layer.unwanted {
+			l.restart(wanted)
 		}
 	}
+}
+
+func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
+	if l == c.active || c.active == nil || l.area == 0 {
+		return true
+	}
+	return at-l.last <= layerDead && (l.area > c.active.area || c.dead(at))
 }
 
 // decodeLayer decodes the due units of l. Those that nothing depends on are

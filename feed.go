@@ -55,7 +55,8 @@ func (l *layer) date(u ingest.Unit) timebase.Ticks {
 	return at
 }
 
-// restart forgets what has come but is not pulled, and asks for a key frame.
+// restart forgets what has come but is not pulled, and asks for a key frame if
+// the layer is wanted from now on.
 func (f *feed) restart(wanted bool) {
 	m := f.layer.member
 	m.mu.Lock()

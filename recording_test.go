@@ -87,6 +87,9 @@ func (r *rig) join(c *caller) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	c.t = r.t
+	if c.small != nil {
+		c.small.t = r.t
+	}
 	left, err := c.sink.Join(c.who)
 	if err != nil {
 		r.t.Fatal(err)
@@ -447,26 +450,47 @@ func TestLossIsConcealed(t *testing.T) {
 }
 
 func TestSimulcastTakesTheLargestLiveLayer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		conv := r.conversation("room")
-		ann, q := person(conv, 1, time.Now().Add(time.Hour)), person(conv, 10, time.Now().Add(time.Hour))
-		ann.t, q.t = t, t
-		ann.rid, q.rid, q.who, q.size = "f", "q", ann.who, image.Pt(160, 90)
-		ann.small = q
-		leave := r.join(ann)
-		rec := r.start(smallConfig("room"))
-		time.Sleep(4 * time.Second)
-		ann.mutedVideo.Store(true) // the large layer stops
-		time.Sleep(4 * time.Second)
-		ann.mutedVideo.Store(false)
-		time.Sleep(2 * time.Second)
-		res := r.stop(rec)
-		leave()
-		m := decode(t, r.file(res.Chunks[0]), small)
-		m.shows(24, grid(1)[0], 46)
-		m.shows(60, grid(1)[0], 100)
-	})
+	for _, first := range []string{"small", "large"} {
+		t.Run(first+" first", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				ann := simulcaster(r.conversation("room"), first)
+				leave := r.join(ann)
+				time.Sleep(time.Second)
+				rec := r.start(smallConfig("room"))
+				time.Sleep(4 * time.Second)
+				ann.mutedVideo.Store(true) // the large layer stops
+				time.Sleep(4 * time.Second)
+				ann.mutedVideo.Store(false)
+				time.Sleep(3 * time.Second)
+				res := r.stop(rec)
+				leave()
+				m := decode(t, r.file(res.Chunks[0]), small)
+				m.shows(24, grid(1)[0], 46)
+				m.shows(60, grid(1)[0], 100)
+				m.shows(84, grid(1)[0], 46)
+				for _, s := range res.Tracks {
+					if s.DecodeErrors != 0 {
+						t.Errorf("%+v", s)
+					}
+				}
+			})
+		})
+	}
+}
+
+// simulcaster sends two layers of different luma, one of which comes first.
+func simulcaster(conv *callreel.Conversation, first string) *caller {
+	later := time.Now().Add(time.Hour) // no flashes
+	large, q := person(conv, 1, later), person(conv, 10, later)
+	large.rid, large.small = "f", q
+	q.rid, q.who, q.size = "q", large.who, image.Pt(160, 90)
+	if first == "small" {
+		large.link = steady(300 * time.Millisecond)
+	} else {
+		q.link = steady(300 * time.Millisecond)
+	}
+	return large
 }
 
 func TestVeryShortRecordings(t *testing.T) {

@@ -146,7 +146,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 	}
 	for _, c := range s.watched {
 		c.decode(at, &s.timeline)
-		c.revive(at)
+		c.steer(at)
 	}
 	for _, v := range s.heard {
 		s.play(v)

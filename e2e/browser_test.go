@@ -69,6 +69,36 @@ func (m *movie) beepsLikeChromium() {
 	}
 }
 
+// Chromium's VP9 and AV1 are recorded, too.
+func TestBrowserCodecs(t *testing.T) {
+	ann := browser(t)
+	s := serve(t)
+	bob := ann.another()
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp9&width=640&height=360")
+	bob.join(s, "room", "name=Bob&participant=bob&codec=av1&width=640&height=360")
+	s.await("room", 4)
+	r := s.start("room")
+	pass(t, 6*time.Second)
+	m := r.stop()
+	ann.hangUp()
+	bob.hangUp()
+	for i, tile := range grid(2) {
+		if moved, of := m.moving(tile, 2*settled, m.n); moved < of*8/10 {
+			t.Errorf("tile %d moves in %d of %d frames", i, moved, of)
+		}
+	}
+	codecs := make(map[string]bool)
+	for _, track := range r.tracks() {
+		codecs[track.MimeType] = true
+		if track.Decoded == 0 || track.DecodeErrors > 0 || track.Malformed > 0 {
+			t.Errorf("%+v", track)
+		}
+	}
+	if !codecs["video/VP9"] || !codecs["video/AV1"] {
+		t.Errorf("recorded %v", codecs)
+	}
+}
+
 // A browser that sends three sizes at once is recorded in the largest.
 func TestSimulcastBrowser(t *testing.T) {
 	ann := browser(t)
