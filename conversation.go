@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -182,16 +183,27 @@ func (c *Conversation) setGate(g gate) {
 	}
 }
 
+// presence is a member as it was when the roster was looked at.
+type presence struct {
+	*member
+	label        string
+	joined, left timebase.Ticks
+}
+
 // roster returns the members if they changed since version, those who left
 // before at no longer among them.
-func (c *Conversation) roster(dst []*member, version uint64, at timebase.Ticks) ([]*member, uint64) {
+func (c *Conversation) roster(dst []presence, version uint64, at timebase.Ticks) ([]presence, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.prune(at)
 	if c.version == version {
 		return dst, version
 	}
-	return append(dst[:0], c.members...), c.version
+	dst = dst[:0]
+	for _, m := range c.members {
+		dst = append(dst, presence{m, cmp.Or(m.name, m.id), m.joined, m.left})
+	}
+	return dst, c.version
 }
 
 // present returns how many participants are in the call.

@@ -39,13 +39,6 @@ func newMember(p ingest.Participant, now timebase.Ticks, g gate) *member {
 	return &member{id: p.ID, name: p.Name, joins: 1, joined: now, left: never, gate: g}
 }
 
-func (m *member) label() string {
-	if m.name != "" {
-		return m.name
-	}
-	return m.id
-}
-
 func (m *member) info(clock localClock) ParticipantInfo {
 	info := ParticipantInfo{ID: m.id, Name: m.name, Joined: clock.time(m.joined)}
 	if m.left != never {

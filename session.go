@@ -28,7 +28,7 @@ type session struct {
 	frameLen timebase.Ticks
 	delay    timebase.Ticks
 
-	members []*member
+	members []presence
 	version uint64
 	seen    map[*member]bool
 	stays   []*member // everybody who was there, in order of joining
@@ -129,9 +129,9 @@ func (s *session) refresh(at timebase.Ticks) {
 		return
 	}
 	for _, m := range s.members {
-		if !s.seen[m] {
-			s.seen[m] = true
-			s.stays = append(s.stays, m)
+		if !s.seen[m.member] {
+			s.seen[m.member] = true
+			s.stays = append(s.stays, m.member)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
 	for _, m := range s.members {
-		s.pullMember(m, now, at, limit)
+		s.pullMember(m.member, now, at, limit)
 	}
 	for _, c := range s.watched {
 		c.decode(at, &s.timeline)
@@ -255,10 +255,10 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 }
 
 // addTiles adds a participant's camera, or avatar, and screens.
-func (s *session) addTiles(m *member, pos timebase.Ticks) {
-	person := compositor.Tile{Key: m.id, Label: m.label(), Fit: compositor.Fill}
+func (s *session) addTiles(m presence, pos timebase.Ticks) {
+	person := compositor.Tile{Key: m.id, Label: m.label, Fit: compositor.Fill}
 	for _, c := range s.watched {
-		if c.layers[0].layer.member != m {
+		if c.layers[0].layer.member != m.member {
 			continue
 		}
 		if c.track.role == ingest.Camera {
@@ -269,7 +269,7 @@ func (s *session) addTiles(m *member, pos timebase.Ticks) {
 		}
 		if p := c.picture(pos, true); p != nil {
 			s.tiles = append(s.tiles, compositor.Tile{
-				Key: m.id + "\x00" + c.track.id, Label: m.label(), Fit: compositor.Contain,
+				Key: m.id + "\x00" + c.track.id, Label: m.label, Fit: compositor.Contain,
 				Picture: p, Version: c.version,
 			})
 		}
