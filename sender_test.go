@@ -37,6 +37,8 @@ type caller struct {
 	link             link
 	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
 	mutedAudio       atomic.Bool
+	ppm              int64       // by how much the sound's clock is fast
+	hang             atomic.Bool // capture stands still; RTP goes on afterwards as if it had not
 }
 
 const (
@@ -54,6 +56,13 @@ func (c *caller) run(ctx context.Context) {
 		wg.Go(func() { c.small.sendVideo(ctx) })
 	}
 	wg.Wait()
+}
+
+// hold waits while capture hangs.
+func (c *caller) hold() {
+	for c.hang.Load() {
+		<-time.After(20 * time.Millisecond)
+	}
 }
 
 func (c *caller) flashing(at time.Duration) bool { return at >= 0 && at%time.Second < flash }
@@ -105,7 +114,7 @@ func (s *stream) carry(arrive func() error) error {
 }
 
 func (s *stream) report(at time.Duration) error {
-	now := s.start.Add(at)
+	now := time.Now()
 	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1_000_000_000
 	sr := &rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: ntp, RTPTime: s.timestamp(at)}
 	return s.carry(func() error { return s.w.WriteRTCP([]rtcp.Packet{sr}, time.Now()) })
@@ -152,6 +161,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 	tick := time.NewTicker(time.Second / callerFPS)
 	defer tick.Stop()
 	for n := int64(0); ; n++ {
+		c.hold()
 		at := time.Duration(n) * time.Second / callerFPS
 		grey := c.luma
 		if s := c.secret.Load(); s != 0 {
@@ -217,11 +227,14 @@ func (c *caller) sendAudio(ctx context.Context) {
 	s.loss, s.link = c.loss, c.link
 	defer s.flying.Wait()
 	pcm := make([]int16, 960)
-	tick := time.NewTicker(20 * time.Millisecond)
+	// Of a fast clock 20 ms are over sooner.
+	real := func(d time.Duration) time.Duration { return d - d*time.Duration(c.ppm)/1_000_000 }
+	tick := time.NewTicker(real(20 * time.Millisecond))
 	defer tick.Stop()
 	for n := 0; ; n++ {
+		c.hold()
 		for i := range pcm {
-			at := s.start.Add(time.Duration(n*960+i) * time.Second / 48000).Sub(c.epoch)
+			at := s.start.Add(real(time.Duration(n*960+i) * time.Second / 48000)).Sub(c.epoch)
 			pcm[i] = 0
 			if c.flashing(at) {
 				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*at.Seconds()))

@@ -121,3 +121,74 @@ func TestSoundAndPictureStayTogether(t *testing.T) {
 		})
 	}
 }
+
+// A sender whose capture hangs for 18 s and goes on with the next RTP timestamp
+// must not make the file shorter, or what it says later come too early.
+func TestCaptureStallKeepsTheLength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		epoch := time.Now()
+		ann, bob := person(conv, 1, epoch), person(conv, 10, epoch)
+		leave := []func(){r.join(ann), r.join(bob)}
+		time.Sleep(1500 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(4200 * time.Millisecond)
+		ann.hang.Store(true)
+		time.Sleep(18 * time.Second)
+		ann.hang.Store(false)
+		time.Sleep(7800 * time.Millisecond)
+		res := r.stop(rec)
+		for _, f := range leave {
+			f()
+		}
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(30 * time.Second)
+		var all []float64
+		for at := 0.5; at < 30; at++ {
+			all = append(all, at)
+		}
+		m.hears(bob.hertz, all...)
+		got := m.beeps(ann.hertz) // 18 s later than they were due, but for the half second in which the stall is noticed
+		if len(got) < 10 || len(got) > 12 || math.Abs(got[3]-3.5) > 0.02 || got[4] < 22 {
+			t.Errorf("beeps at %.3f", got)
+		}
+		for _, at := range got[len(got)-6:] {
+			if off := math.Abs(at - 0.5 - math.Round(at-0.5)); off > 0.02 {
+				t.Errorf("a beep at %.3f s", at)
+			}
+		}
+	})
+}
+
+// Clocks that are 200 ppm off run 30 ms away in two and a half minutes, unless they are followed.
+func TestDriftingClocksAreFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		epoch := time.Now()
+		fast, slow := person(conv, 1, epoch), person(conv, 10, epoch)
+		fast.noVideo, slow.noVideo, fast.ppm, slow.ppm = true, true, 200, -200
+		leave := []func(){r.join(fast), r.join(slow)}
+		time.Sleep(1500 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(150 * time.Second)
+		res := r.stop(rec)
+		for _, f := range leave {
+			f()
+		}
+		m := decode(t, r.file(res.Chunks[0]), small)
+		m.lasts(150 * time.Second)
+		for _, c := range []*caller{fast, slow} {
+			got := m.beeps(c.hertz)
+			if len(got) != 150 {
+				t.Fatalf("%d beeps at %d ppm", len(got), c.ppm)
+			}
+			for i, at := range got {
+				if off := at - 0.5 - float64(i) - (got[0] - 0.5); math.Abs(off) > 0.005 {
+					t.Fatalf("at %d ppm beep %d is %.1f ms off", c.ppm, i, 1000*off)
+				}
+			}
+		}
+	})
+}
