@@ -228,13 +228,13 @@ func (c *caller) sendAudio(ctx context.Context) {
 	defer s.flying.Wait()
 	pcm := make([]int16, 960)
 	// Of a fast clock 20 ms are over sooner.
-	real := func(d time.Duration) time.Duration { return d - d*time.Duration(c.ppm)/1_000_000 }
-	tick := time.NewTicker(real(20 * time.Millisecond))
+	wall := func(d time.Duration) time.Duration { return d - d*time.Duration(c.ppm)/1_000_000 }
+	tick := time.NewTicker(wall(20 * time.Millisecond))
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		c.hold()
 		for i := range pcm {
-			at := s.start.Add(real(time.Duration(n*960+i) * time.Second / 48000)).Sub(c.epoch)
+			at := s.start.Add(wall(time.Duration(n*960+i) * time.Second / 48000)).Sub(c.epoch)
 			pcm[i] = 0
 			if c.flashing(at) {
 				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*at.Seconds()))
