@@ -22,7 +22,7 @@ type Conversation struct {
 	members []*member // in order of joining; with a recording attached also those who left lately
 	rec     *Recording
 	gate    gate
-	version uint64 // changes with members and their tracks
+	version uint64 // changes with members
 }
 
 var _ ingest.Sink = (*Conversation)(nil)
@@ -131,17 +131,7 @@ func (c *Conversation) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 	m := c.join(info.Participant)
 	l := &layer{info: info, codec: codec, member: m, conv: c}
 	m.add(l, c.eng.clock.now())
-	c.version++
 	return l, nil
-}
-
-// drop ends a layer.
-func (c *Conversation) drop(l *layer) {
-	l.member.remove(l, c.eng.clock.now())
-	c.mu.Lock()
-	c.version++
-	c.mu.Unlock()
-	c.leave(l.member)
 }
 
 // attach makes rec the conversation's recording and opens the gate. It returns

@@ -27,9 +27,7 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	l := f.layer
 	if l.receiver != nil {
 		l.receiver.Advance(now)
-		for u, ok := l.receiver.Pop(); ok; u, ok = l.receiver.Pop() {
-			f.queue = append(f.queue, u)
-		}
+		f.collect(l.receiver)
 	}
 	n := 0
 	for ; n < len(f.queue); n++ {
@@ -43,6 +41,13 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	rest := copy(f.queue, f.queue[n:])
 	clear(f.queue[rest:])
 	f.queue = f.queue[:rest]
+}
+
+// collect queues what the receiver has.
+func (f *feed) collect(r *ingest.Receiver) {
+	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+		f.queue = append(f.queue, u)
+	}
 }
 
 // date returns when a unit was captured, in local time. One of a stream that
@@ -79,8 +84,6 @@ func (f *feed) drain() {
 	if r == nil {
 		return
 	}
-	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
-		f.queue = append(f.queue, u)
-	}
+	f.collect(r)
 	r.Reset()
 }

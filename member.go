@@ -109,10 +109,13 @@ func (t *track) has(rid string) bool {
 // over reports whether the layer was closed or its track replaced.
 func (l *layer) over() bool { return l.closed || l.track.ended != never }
 
-// remove closes a layer; the track ends with its last one.
-func (m *member) remove(l *layer, now timebase.Ticks) {
+// remove closes a layer, unless it is closed; the track ends with its last one.
+func (m *member) remove(l *layer, now timebase.Ticks) (removed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if l.closed {
+		return false
+	}
 	l.closed = true
 	for _, t := range m.tracks {
 		open := slices.ContainsFunc(t.layers, func(l *layer) bool { return !l.closed })
@@ -123,6 +126,7 @@ func (m *member) remove(l *layer, now timebase.Ticks) {
 	if m.gate.shut() {
 		m.forget(never)
 	}
+	return true
 }
 
 // forget drops the tracks that ended before at; mu is held.
@@ -205,12 +209,8 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 
 // Close ends the layer, and the track with its last one.
 func (l *layer) Close() error {
-	l.member.mu.Lock()
-	closed := l.closed
-	l.closed = true
-	l.member.mu.Unlock()
-	if !closed {
-		l.conv.drop(l)
+	if l.member.remove(l, l.conv.eng.clock.now()) {
+		l.conv.leave(l.member)
 	}
 	return nil
 }

@@ -59,10 +59,11 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if err := r.session.step(now); err != nil {
 		return err
 	}
-	for _, c := range r.out.mux.Done() {
+	chunks := r.out.mux.Done()
+	for _, c := range chunks {
 		r.deliver(c)
 	}
-	r.update(r.session.version != r.shown || len(r.delivery.done) != len(r.Result().Chunks))
+	r.update(r.session.version != r.shown || len(chunks) > 0)
 	return nil
 }
 
@@ -130,8 +131,7 @@ func (r *Recording) finish(failure error) {
 		r.begin(EndError)
 		s.log.Error("recording failed", "error", failure)
 	}
-	s.refresh(0)
-	r.update(true) // before those who have left are forgotten
+	s.refresh(0) // before those who have left are forgotten
 	s.close()
 	r.conv.detach(r)
 	chunks, err := r.out.finish(s.frame)

@@ -46,10 +46,3 @@ func Versions() map[string]string {
 		"libopus":    opusVersion(),
 	}
 }
-
-// HasEncoder reports whether libavcodec has an encoder of that name here.
-func HasEncoder(name string) bool {
-	n := C.CString(name)
-	defer C.free(unsafe.Pointer(n))
-	return C.avcodec_find_encoder_by_name(n) != nil
-}

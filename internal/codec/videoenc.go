@@ -148,7 +148,7 @@ func openEncoder(c *C.cr_enc, codec *C.AVCodec, options map[string]string) error
 	return nil
 }
 
-// Header returns the codec's out-of-band header: for H.264 with GlobalHeader
+// header returns the codec's out-of-band header: for H.264 with GlobalHeader
 // the parameter sets in Annex B form, for AAC the AudioSpecificConfig.
 func header(c *C.cr_enc) []byte {
 	return C.GoBytes(unsafe.Pointer(c.ctx.extradata), c.ctx.extradata_size)
