@@ -16,6 +16,7 @@ import (
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/timebase"
 )
 
 // caller is a participant made by the test: its picture is its own grey, white
@@ -114,9 +115,7 @@ func (s *stream) carry(arrive func() error) error {
 }
 
 func (s *stream) report(at time.Duration) error {
-	now := time.Now()
-	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1_000_000_000
-	sr := &rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: ntp, RTPTime: s.timestamp(at)}
+	sr := &rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: timebase.NTP(time.Now()), RTPTime: s.timestamp(at)}
 	return s.carry(func() error { return s.w.WriteRTCP([]rtcp.Packet{sr}, time.Now()) })
 }
 

@@ -40,9 +40,3 @@ func (c clock) wait(ctx context.Context, pos timebase.Ticks) bool {
 		return false
 	}
 }
-
-// ntp converts to the timestamp format of NTP (RFC 5905, section 6).
-func ntp(t time.Time) uint64 {
-	const unixEpoch = 2208988800 // seconds from 1900 to 1970
-	return uint64(t.Unix()+unixEpoch)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
-}

@@ -37,17 +37,6 @@ func TestClockWaitsWithoutDrift(t *testing.T) {
 	})
 }
 
-func TestNTP(t *testing.T) {
-	for at, want := range map[time.Time]uint64{
-		time.Unix(0, 0): 2208988800 << 32,
-		time.Date(2026, 11, 22, 0, 0, 0, 500_000_000, time.UTC): 4004294400<<32 | 1<<31,
-	} {
-		if got := ntp(at); got != want {
-			t.Errorf("%v: %#x, want %#x", at, got, want)
-		}
-	}
-}
-
 func TestReportRelatesRTPToWallTime(t *testing.T) {
 	track, err := webrtc.NewTrackLocalStaticRTP(opusParameters().RTPCodecCapability, "audio", "callreel")
 	if err != nil {
@@ -64,7 +53,7 @@ func TestReportRelatesRTPToWallTime(t *testing.T) {
 		}
 	}
 	r := o.report(timebase.Second+1, wall)
-	if r.PacketCount != 3 || r.OctetCount != 30 || r.RTPTime-o.base != 48001 || r.NTPTime != ntp(wall) {
+	if r.PacketCount != 3 || r.OctetCount != 30 || r.RTPTime-o.base != 48001 || r.NTPTime != timebase.NTP(wall) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -115,6 +115,6 @@ func (o *outbound) report(at timebase.Ticks, wall time.Time) *rtcp.SenderReport 
 		return nil
 	}
 	return &rtcp.SenderReport{
-		SSRC: o.ssrc, NTPTime: ntp(wall), RTPTime: o.timestamp(at), PacketCount: o.packets, OctetCount: o.octets,
+		SSRC: o.ssrc, NTPTime: timebase.NTP(wall), RTPTime: o.timestamp(at), PacketCount: o.packets, OctetCount: o.octets,
 	}
 }

@@ -1,5 +1,7 @@
 package timebase
 
+import "time"
+
 // FromNTP converts a 64-bit NTP timestamp (RFC 5905 section 6: seconds since
 // 1900 and 32 bits of fraction) to ticks since the same epoch, rounding down.
 // Senders may count from another epoch, such as their boot: only differences
@@ -8,9 +10,8 @@ func FromNTP(ntp uint64) Ticks {
 	return Ticks((ntp>>32)*Second + (ntp&0xffffffff)*Second>>32)
 }
 
-// ToNTP is the inverse of FromNTP, rounded down to the NTP fraction.
-func (t Ticks) ToNTP() uint64 {
-	s := uint64(t) / Second
-	f := uint64(t) % Second
-	return s<<32 | f<<32/Second
+// NTP returns the NTP timestamp of a time of day, rounded down.
+func NTP(t time.Time) uint64 {
+	const unixEpoch = 2208988800 // seconds from 1900 to 1970
+	return uint64(t.Unix()+unixEpoch)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }

@@ -85,9 +85,27 @@ func TestUnwrapSurvivesReorderingAcrossTheWrap(t *testing.T) {
 
 func TestNTPRoundTrip(t *testing.T) {
 	for _, v := range []Ticks{0, 1, 47999, 48000, 3_900_000_000 * Second, 3_900_000_000*Second + 12345} {
-		back := FromNTP(v.ToNTP())
+		back := FromNTP(toNTP(v))
 		if v-back > 1 || v < back {
 			t.Errorf("%d became %d", v, back)
+		}
+	}
+}
+
+// toNTP is the inverse of FromNTP, rounded down.
+func toNTP(t Ticks) uint64 {
+	s := uint64(t) / Second
+	f := uint64(t) % Second
+	return s<<32 | f<<32/Second
+}
+
+func TestNTPOfATime(t *testing.T) {
+	for at, want := range map[time.Time]uint64{
+		time.Unix(0, 0): 2208988800 << 32,
+		time.Date(2026, 11, 22, 0, 0, 0, 500_000_000, time.UTC): 4004294400<<32 | 1<<31,
+	} {
+		if got := NTP(at); got != want {
+			t.Errorf("%v: %#x, want %#x", at, got, want)
 		}
 	}
 }
@@ -109,7 +127,7 @@ func (s *sender) run(a, b, delay, jitter Ticks, reports bool) {
 	for at := a; at < b; at += 20 * Millisecond {
 		s.m.Observe(s.rtp(at), at+delay+Ticks(s.rng.Int64N(int64(jitter)+1)))
 		if reports && at%Second == 0 {
-			s.m.Report((s.epoch + at).ToNTP(), s.rtp(at))
+			s.m.Report(toNTP(s.epoch+at), s.rtp(at))
 		}
 	}
 }
