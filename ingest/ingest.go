@@ -61,9 +61,41 @@ type TrackInfo struct {
 	RID string
 	// SSRC, where it is not zero, selects the sender reports that belong to the track.
 	SSRC uint32
+	// Payloads are the payload types that come besides the codec's own.
+	Payloads Payloads
+	// Extensions are the negotiated IDs of header extensions.
+	Extensions Extensions
 	// RequestKeyFrame asks the sender for a key frame. It is called with a
 	// back-off of at least 500 ms, must not block, and may be nil.
 	RequestKeyFrame func()
+	// RequestPackets asks the sender to send packets again (a generic NACK, RFC
+	// 4585 section 6.2.1), as long as they can still be in time. It must not
+	// block and not keep the slice. Nil means that the source does its own.
+	RequestPackets func(sequence []uint16)
+	// RequestSize tells a source that can choose, such as a subscription to an
+	// SFU, how large the pictures are shown, in pixels; zero for not at all. It
+	// is called when that changes, must not block, and may be nil.
+	RequestSize func(width, height int)
+}
+
+// Payloads are payload types of the packets of a track, zero where there are none.
+type Payloads struct {
+	// Media is that of the codec. It is needed only if one of the others is
+	// set; then packets of types that are not listed are dropped.
+	Media uint8
+	// RED is that of redundant data (RFC 2198): of Opus, earlier packets; of
+	// video, a wrapping for ULPFEC.
+	RED uint8
+	// ULPFEC is that of forward error correction (RFC 5109), which comes in RED.
+	ULPFEC uint8
+}
+
+// Extensions are IDs of RTP header extensions (RFC 8285), zero where there are none.
+type Extensions struct {
+	// VideoOrientation is urn:3gpp:video-orientation (3GPP TS 26.114 section 7.4.5).
+	VideoOrientation uint8
+	// DependencyDescriptor is that of the AV1 RTP payload format, appendix A.
+	DependencyDescriptor uint8
 }
 
 // Sink takes participants and tracks. A conversation is one.
