@@ -1,8 +1,6 @@
 package callreel
 
 import (
-	"image"
-
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -24,7 +22,10 @@ type camera struct {
 	dec     *codec.VideoDecoder
 	version uint64
 	shown   timebase.Ticks // position of the newest picture
+	ended   timebase.Ticks // local time; never, while the track lives
 }
+
+func (c *camera) member() *member { return c.layers[0].layer.member }
 
 // videoLayer is one layer as the recording sees it.
 type videoLayer struct {
@@ -134,14 +135,6 @@ func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
 			return
 		}
 	}
-}
-
-// picture returns what to show at a position, nil for the avatar.
-func (c *camera) picture(pos timebase.Ticks, patient bool) *image.YCbCr {
-	if !patient && pos-c.shown > staleAfter {
-		return nil
-	}
-	return c.dec.Picture()
 }
 
 func (c *camera) close() { c.dec.Close() }

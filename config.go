@@ -62,6 +62,10 @@ type RecordingConfig struct {
 	// EmptyTimeout ends the recording when nobody has been in the call for that
 	// long. Zero means a minute; negative means never.
 	EmptyTimeout time.Duration
+	// RejoinGrace is how long the tile of somebody who left is kept, with the
+	// last picture darkened, in case they come back: at most a minute. Zero
+	// means 3 s; negative means not at all.
+	RejoinGrace time.Duration
 	// EmptyText is shown while nobody is in the call.
 	EmptyText string
 }
@@ -132,6 +136,7 @@ func (c *RecordingConfig) setDefaults() {
 	orDefault(&c.ChunkDuration, 4*time.Hour)
 	orDefault(&c.ChunkBytes, 2<<30)
 	orDefault(&c.EmptyTimeout, time.Minute)
+	orDefault(&c.RejoinGrace, 3*time.Second)
 	orDefault(&c.Video.Encoder, "libx264")
 }
 
@@ -149,6 +154,8 @@ func (c *RecordingConfig) check() error {
 		return invalid("composing delay of %v", c.Delay)
 	case c.AudioBitRate < 16000 || c.AudioBitRate > 96000:
 		return invalid("audio at %d bit/s", c.AudioBitRate)
+	case c.RejoinGrace > time.Minute:
+		return invalid("rejoin grace of %v", c.RejoinGrace)
 	case c.ChunkDuration < 10*time.Second || c.ChunkBytes < 1<<20:
 		return invalid("chunks of %v or %d bytes", c.ChunkDuration, c.ChunkBytes)
 	}

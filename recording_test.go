@@ -26,7 +26,7 @@ var small = image.Pt(640, 360)
 
 func smallConfig(conversation string) callreel.RecordingConfig {
 	return callreel.RecordingConfig{
-		Conversation: conversation, Width: small.X, Height: small.Y,
+		Conversation: conversation, Width: small.X, Height: small.Y, RejoinGrace: -1,
 		Video: callreel.VideoSettings{Options: map[string]string{"preset": "ultrafast", "crf": "20"}},
 	}
 }

@@ -30,6 +30,7 @@ type caller struct {
 	hertz  float64
 	epoch  time.Time // of the flashes
 
+	late             time.Duration // from joining to the first packet
 	noVideo, noAudio bool
 	size             image.Point
 	small            *caller // sends a second, smaller simulcast layer
@@ -50,6 +51,7 @@ const (
 
 // run sends until ctx ends.
 func (c *caller) run(ctx context.Context) {
+	time.Sleep(c.late)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.sendVideo(ctx) })
 	wg.Go(func() { c.sendAudio(ctx) })

@@ -27,9 +27,11 @@ type session struct {
 	timeline timeline
 	frameLen timebase.Ticks
 	delay    timebase.Ticks
+	grace    timebase.Ticks // how long a seat is kept for somebody who left
 
-	members []presence
+	members []presence // also those who left, for as long as their seats are kept
 	version uint64
+	seats   []seat
 	seen    map[*member]bool
 	stays   []*member // everybody who was there, in order of joining
 	voices  map[*track]*voice
@@ -66,6 +68,7 @@ func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *out
 		timeline: timeline{start: start},
 		frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate),
 		delay:    timebase.FromDuration(cfg.Delay),
+		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		seen:     make(map[*member]bool),
 		voices:   make(map[*track]*voice),
 		cameras:  make(map[*track]*camera),
@@ -100,7 +103,7 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
-	s.refresh(at)
+	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
 	if err := s.composeAt(from, at); err != nil {
 		return err
@@ -121,7 +124,7 @@ func (s *session) soundLimit(to timebase.Ticks) timebase.Ticks {
 	return limit
 }
 
-// refresh takes in the roster as it was at local time at.
+// refresh takes in the roster, without those who left before local time at.
 func (s *session) refresh(at timebase.Ticks) {
 	version := s.version
 	s.members, s.version = s.conv.roster(s.members, version, at)
@@ -157,7 +160,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(at)
+	m.forget(at - s.grace)
 	for _, t := range m.tracks {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
@@ -168,6 +171,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.camera(t); c != nil {
+			c.ended = t.ended
 			c.adopt()
 			for _, l := range c.layers {
 				l.pull(now, at+1)
@@ -238,10 +242,9 @@ func (s *session) retire() {
 // composeAt draws and encodes the frame at position pos, local time at.
 func (s *session) composeAt(pos, at timebase.Ticks) error {
 	s.tiles = s.tiles[:0]
-	for _, m := range s.members {
-		if m.joined <= at && at < m.left {
-			s.addTiles(m, pos)
-		}
+	s.seat(at)
+	for i := range s.seats {
+		s.addTiles(&s.seats[i], pos, at)
 	}
 	canvas, changed, err := s.comp.Compose(s.tiles)
 	if err != nil {
@@ -252,29 +255,6 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 		s.stats.RepeatedFrames++
 	}
 	return s.out.video(canvas, s.frame)
-}
-
-// addTiles adds a participant's camera, or avatar, and screens.
-func (s *session) addTiles(m presence, pos timebase.Ticks) {
-	person := compositor.Tile{Key: m.id, Label: m.label, Fit: compositor.Fill}
-	for _, c := range s.watched {
-		if c.layers[0].layer.member != m.member {
-			continue
-		}
-		if c.track.role == ingest.Camera {
-			if p := c.picture(pos, false); p != nil {
-				person.Picture, person.Version = p, c.version
-			}
-			continue
-		}
-		if p := c.picture(pos, true); p != nil {
-			s.tiles = append(s.tiles, compositor.Tile{
-				Key: m.id + "\x00" + c.track.id, Label: m.label, Fit: compositor.Contain,
-				Picture: p, Version: c.version,
-			})
-		}
-	}
-	s.tiles = append(s.tiles, person)
 }
 
 // mixTo mixes and encodes the sound between two positions.

@@ -1,0 +1,105 @@
+package callreel
+
+import (
+	"slices"
+
+	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/ingest"
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// seat is a participant's place on the canvas. Somebody who comes back soon
+// after leaving, as after a lost connection or a reload of a page, has it still.
+type seat struct {
+	id, label string
+	stays     []*member // in order of joining; the last may be over
+	away      bool      // it is
+}
+
+// seat finds who has a tile at local time at.
+func (s *session) seat(at timebase.Ticks) {
+	s.seats = s.seats[:0]
+	for _, m := range s.members {
+		if at < m.joined || at-s.grace >= m.left {
+			continue
+		}
+		st := s.seatOf(m.id)
+		st.label, st.away = m.label, at >= m.left
+		st.stays = append(st.stays, m.member)
+	}
+}
+
+// seatOf returns the seat of a participant, a new one if there is none.
+func (s *session) seatOf(id string) *seat {
+	if i := slices.IndexFunc(s.seats, func(st seat) bool { return st.id == id }); i >= 0 {
+		return &s.seats[i]
+	}
+	n := len(s.seats)
+	if n < cap(s.seats) { // take over the memory of a former one
+		s.seats = s.seats[:n+1]
+		s.seats[n] = seat{id: id, stays: s.seats[n].stays[:0]}
+	} else {
+		s.seats = append(s.seats, seat{id: id})
+	}
+	return &s.seats[n]
+}
+
+func (st *seat) holds(c *camera) bool { return slices.Contains(st.stays, c.member()) }
+
+// addTiles adds a participant's camera, or avatar, and screens.
+func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
+	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
+	if c, lost := s.face(st, pos, at); c != nil {
+		person.Picture, person.Version, person.Dim = c.dec.Picture(), c.version, lost
+	}
+	for _, c := range s.watched {
+		if c.track.role == ingest.Screen && st.holds(c) && at < c.ended && c.dec.Picture() != nil {
+			s.tiles = append(s.tiles, compositor.Tile{
+				Key: st.id + "\x00" + c.track.id, Label: st.label, Fit: compositor.Contain,
+				Picture: c.dec.Picture(), Version: c.version,
+			})
+		}
+	}
+	s.tiles = append(s.tiles, person)
+}
+
+// face returns the camera whose picture shows a participant, nil for the
+// avatar. While nothing comes from somebody who has just left or come back, or
+// whose track has just been replaced, it is the last picture there was; lost
+// says that it is that of a stay that is over.
+func (s *session) face(st *seat, pos, at timebase.Ticks) (face *camera, lost bool) {
+	var last *camera
+	waiting := st.away || len(st.stays) > 1
+	for _, c := range s.watched {
+		if c.track.role != ingest.Camera || !st.holds(c) {
+			continue
+		}
+		switch {
+		case at >= c.ended:
+			last = newer(last, c, s.wasFresh(c))
+		case c.dec.Picture() == nil:
+			waiting = true
+		default:
+			face = newer(face, c, pos-c.shown <= staleAfter)
+		}
+	}
+	if face == nil && last != nil && waiting {
+		return last, last.member() != st.stays[len(st.stays)-1] || st.away
+	}
+	return face, false
+}
+
+// wasFresh reports whether the last picture of a track that has ended stood
+// when it did.
+func (s *session) wasFresh(c *camera) bool {
+	end, _ := s.timeline.position(c.ended)
+	return c.dec.Picture() != nil && end-c.shown <= staleAfter
+}
+
+// newer returns the one with the newer picture; b counts only if it is usable.
+func newer(a, b *camera, usable bool) *camera {
+	if usable && (a == nil || b.shown > a.shown) {
+		return b
+	}
+	return a
+}
