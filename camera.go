@@ -1,6 +1,10 @@
 package callreel
 
 import (
+	"cmp"
+	"image"
+	"slices"
+
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -11,6 +15,9 @@ const (
 	staleAfter = 3 * timebase.Second
 	// layerDead is how long a simulcast layer may be silent before another is taken.
 	layerDead = 3 * timebase.Second / 2
+	// minFrozen is how long a picture must stand for want of a decodable one to
+	// be called frozen: two frames at 8 frames/s.
+	minFrozen = timebase.Second / 4
 )
 
 // camera is a video track's way onto the canvas: its layers, of which one is
@@ -23,6 +30,17 @@ type camera struct {
 	version uint64
 	shown   timebase.Ticks // position of the newest picture
 	ended   timebase.Ticks // local time; never, while the track lives
+
+	health health
+	beat   pulse // of this tick
+	stats  decodeStats
+	torn   bool // units were left out since the newest picture
+	dark   bool // it is black
+	frozen spans
+	blank  spans
+	black  spans
+	use    LayerUse                    // of the newest picture; Duration is not set
+	used   map[LayerUse]timebase.Ticks // for how long
 }
 
 func (c *camera) member() *member { return c.layers[0].layer.member }
@@ -30,9 +48,8 @@ func (c *camera) member() *member { return c.layers[0].layer.member }
 // videoLayer is one layer as the recording sees it.
 type videoLayer struct {
 	feed
-	area  int            // of its last key frame, in pixels
-	last  timebase.Ticks // local time of its newest unit
-	stats decodeStats
+	area int            // of its last key frame, in pixels
+	last timebase.Ticks // local time of its newest unit
 }
 
 func newCamera(t *track) (*camera, error) {
@@ -40,7 +57,7 @@ func newCamera(t *track) (*camera, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &camera{track: t, dec: dec}, nil
+	return &camera{track: t, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
 }
 
 // adopt takes in the layers that came since; member.mu is held.
@@ -119,22 +136,91 @@ func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
 // left out unless they are shown.
 func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
 	for i, u := range l.due {
+		c.torn = c.torn || u.Dropped > 0
 		pos, recorded := tl.position(u.at)
 		if !recorded || u.Discardable && i < len(l.due)-1 {
 			continue
 		}
 		fresh, err := c.dec.Decode(u.Data)
 		if fresh {
-			l.stats.decoded++
-			c.version++
-			c.shown = pos
+			c.took(pos)
 		}
 		if err != nil {
-			l.stats.errors++
+			c.stats.errors++
+			c.torn = true
 			l.restart(true)
 			return
 		}
 	}
+}
+
+// took notes a new picture, of position pos.
+func (c *camera) took(pos timebase.Ticks) {
+	if c.torn && c.version > 0 && pos-c.shown >= minFrozen {
+		c.frozen.add(c.shown, pos)
+	}
+	c.torn = false
+	c.stats.decoded++
+	c.beat.decoded = true
+	c.version++
+	c.shown = pos
+	size := c.dec.Picture().Rect.Size()
+	c.use = LayerUse{RID: c.active.layer.info.RID, Width: size.X, Height: size.Y}
+}
+
+// watch notes what is seen of the track at pos, for as long as a frame lasts.
+func (c *camera) watch(pos, frame timebase.Ticks) {
+	p := c.dec.Picture()
+	if p == nil {
+		if c.health.flowing(pos) {
+			c.blank.add(pos, pos+frame)
+		}
+		return
+	}
+	if pos-c.shown > staleAfter {
+		return
+	}
+	if c.beat.decoded {
+		c.dark = dark(p)
+	}
+	if c.dark {
+		c.black.add(pos, pos+frame)
+	}
+	c.used[c.use] += frame
+}
+
+// report tells what came of the track, up to pos.
+func (c *camera) report(pos timebase.Ticks) TrackReport {
+	if c.torn && c.health.flowing(pos) && pos-c.shown >= minFrozen {
+		c.frozen.add(c.shown, pos)
+	}
+	r := c.layers[0].layer.describe(c.stats)
+	for _, l := range c.layers {
+		r.Layers = append(r.Layers, l.layer.stats())
+	}
+	r.Pictures = &PicturesReport{Frozen: c.frozen.report(), Blank: c.blank.report(), Black: c.black.report()}
+	for use, d := range c.used {
+		use.Duration = d.Duration()
+		r.Pictures.Used = append(r.Pictures.Used, use)
+	}
+	slices.SortFunc(r.Pictures.Used, func(a, b LayerUse) int {
+		return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.RID, b.RID), cmp.Compare(a.Width, b.Width))
+	})
+	return r
+}
+
+// dark reports whether a picture is black, by a sample of its luma in limited range.
+func dark(p *image.YCbCr) bool {
+	const steps, level = 24, 24
+	for y := range steps {
+		row := p.Y[(2*y+1)*p.Rect.Dy()/(2*steps)*p.YStride:]
+		for x := range steps {
+			if row[(2*x+1)*p.Rect.Dx()/(2*steps)] > level {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (c *camera) close() { c.dec.Close() }

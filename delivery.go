@@ -30,15 +30,19 @@ func (d *delivery) wait() error {
 func mediaName(index int) string    { return fmt.Sprintf("%d.mp4", index) }
 func metadataName(index int) string { return fmt.Sprintf("%d.json", index) }
 
-// resultName is the object that holds a recording's Result.
-const resultName = "recording.json"
+// The objects that hold a recording's Result and Report.
+const (
+	resultName = "recording.json"
+	reportName = "report.json"
+)
 
 // MediaKey and MetadataKey are where a chunk's objects are in the store, ResultKey
-// where the recording's result is.
+// and ReportKey where the recording's result and quality report are.
 func MediaKey(recording string, index int) string { return recording + "/" + mediaName(index) }
 
 func MetadataKey(recording string, index int) string { return recording + "/" + metadataName(index) } //nolint:revive // see MediaKey
 func ResultKey(recording string) string              { return recording + "/" + resultName }          //nolint:revive // see MediaKey
+func ReportKey(recording string) string              { return recording + "/" + reportName }          //nolint:revive // see MediaKey
 
 // DocumentID names a chunk, for download.
 func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s", index, recording) }
@@ -121,11 +125,14 @@ func (r *Recording) putJSON(key, name string, doc []byte) error {
 	return r.put(key, name, "application/json")
 }
 
-// store keeps the result beside the chunks.
-func (r *Recording) store(res Result) error {
-	doc, err := json.MarshalIndent(res, "", "  ")
-	if err != nil {
-		return err
+// store keeps a document about the recording beside the chunks.
+func (r *Recording) store(name string, v any) error {
+	doc, err := json.MarshalIndent(v, "", "  ")
+	if err == nil {
+		err = r.putJSON(r.id+"/"+name, name, doc)
 	}
-	return r.putJSON(ResultKey(r.id), resultName, doc)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
 }

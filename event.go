@@ -11,6 +11,8 @@ const (
 	ChunkStored  EventType = "ChunkStored"  // Chunk is in the store
 	ChunkFailed  EventType = "ChunkFailed"  // Chunk is in the spool only; Err says why
 	Ended        EventType = "Ended"        // Result is final
+	AlarmRaised  EventType = "AlarmRaised"  // something is wrong with a track: Alarm
+	AlarmCleared EventType = "AlarmCleared" // it is no longer
 )
 
 // Event tells what happened to a recording.
@@ -22,5 +24,6 @@ type Event struct {
 	State        State // at that time
 	Chunk        *Chunk
 	Result       *Result
+	Alarm        *Alarm
 	Err          error
 }

@@ -106,6 +106,19 @@ func (t *track) has(rid string) bool {
 	return slices.ContainsFunc(t.layers, func(l *layer) bool { return l.info.RID == rid && !l.closed })
 }
 
+// pulse begins what a tick sees of a track; member.mu is held.
+func (t *track) pulse() (p pulse) {
+	for _, l := range t.layers {
+		if l.receiver != nil {
+			r := l.receiver.Stats()
+			p.packets += r.Packets
+			p.drops += r.FramesDropped
+		}
+	}
+	p.loud = t.kind == ingest.Video
+	return p
+}
+
 // over reports whether the layer was closed or its track replaced.
 func (l *layer) over() bool { return l.closed || l.track.ended != never }
 
@@ -215,18 +228,24 @@ func (l *layer) Close() error {
 	return nil
 }
 
-// stats joins what the receiver counted with what the decoder did.
-func (l *layer) stats(d decodeStats) TrackStats {
+// describe begins the report of the layer's track.
+func (l *layer) describe(d decodeStats) TrackReport {
+	return TrackReport{
+		Track: l.info.ID, Kind: l.codec.Kind.String(), Role: l.info.Role.String(), MimeType: l.info.MimeType,
+		Decoded: d.decoded, DecodeErrors: d.errors,
+	}
+}
+
+// stats returns what the receiver and the clock measured.
+func (l *layer) stats() LayerStats {
 	l.member.mu.Lock()
 	defer l.member.mu.Unlock()
-	s := TrackStats{
-		Participant: l.member.id, Track: l.info.ID, RID: l.info.RID, MimeType: l.info.MimeType,
-		Decoded: d.decoded, DecodeErrors: d.errors, Concealed: d.concealed * 1000 / mixRate,
-	}
+	s := LayerStats{RID: l.info.RID}
 	if l.receiver != nil {
 		r := l.receiver.Stats()
 		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late
 		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
+		s.KeyFrames, s.Freezes, s.SSRCChanges = r.KeyFrames, r.Freezes, r.SSRCChanges
 	}
 	return s
 }

@@ -2,7 +2,6 @@ package callreel
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -53,18 +52,29 @@ func (r *Recording) pausing(now timebase.Ticks) time.Duration {
 }
 
 func (r *Recording) step(due, now timebase.Ticks) error {
+	r.session.late.add((now - due).Duration())
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
 	if err := r.session.step(now); err != nil {
 		return err
 	}
+	r.tellNews()
 	chunks := r.out.mux.Done()
 	for _, c := range chunks {
 		r.deliver(c)
 	}
 	r.update(r.session.version != r.shown || len(chunks) > 0)
 	return nil
+}
+
+// tellNews tells of alarms.
+func (r *Recording) tellNews() {
+	for _, e := range r.session.news {
+		r.session.log.Warn(string(e.Type), "alarm", e.Alarm.Kind, "participant", e.Alarm.Participant, "track", e.Alarm.Track, "position", e.Alarm.Start)
+		r.tell(e)
+	}
+	r.session.news = r.session.news[:0]
 }
 
 // update shows to others how far the recording is; all of it, or the figures only.
@@ -133,6 +143,7 @@ func (r *Recording) finish(failure error) {
 	}
 	s.refresh(0) // before those who have left are forgotten
 	s.close()
+	r.tellNews()
 	r.conv.detach(r)
 	chunks, err := r.out.finish(s.frame)
 	for _, c := range chunks {
@@ -151,11 +162,12 @@ func (r *Recording) publish(failure, undelivered error) {
 		r.why = EndError
 	}
 	res := r.describe()
-	res.Tracks = r.session.trackStats()
-	res.Err = errors.Join(failure, undelivered)
-	if err := r.store(res); err != nil {
-		res.Err = errors.Join(res.Err, fmt.Errorf("store the result: %w", err))
-	}
+	report := r.session.report(res.Participants)
+	report.StartTime = r.startTime
+	report.judge(errors.Join(failure, undelivered))
+	res.Report, res.Verdict = &report, report.Verdict
+	r.session.log.Info("quality", "report", &report)
+	res.Err = errors.Join(failure, undelivered, r.store(reportName, report), r.store(resultName, res))
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()

@@ -148,12 +148,13 @@ func TestPauseIsCutOut(t *testing.T) {
 		if n := len(r.metadata(res.Chunks[0]).PauseResumeIntervals); n != 1 {
 			t.Errorf("%d pauses in the metadata", n)
 		}
-		for _, s := range res.Tracks {
-			if s.Lost != 0 || s.Packets == 0 || s.Decoded == 0 || s.DecodeErrors != 0 {
+		for s := range res.Report.Tracks() {
+			sum := s.Received()
+			if sum.Lost != 0 || sum.Packets == 0 || s.Decoded == 0 || s.DecodeErrors != 0 {
 				t.Errorf("%+v", s)
 			}
-			if s.MimeType == "audio/opus" && s.Packets > 380 { // 7.5 s have 375
-				t.Errorf("%d packets of the pause were let in", s.Packets-375)
+			if s.MimeType == "audio/opus" && sum.Packets > 380 { // 7.5 s have 375
+				t.Errorf("%d packets of the pause were let in", sum.Packets-375)
 			}
 		}
 		m := decode(t, r.file(res.Chunks[0]), small)
@@ -433,9 +434,16 @@ func TestLossIsConcealed(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		res := r.stop(rec)
 		leave()
-		for _, s := range res.Tracks {
-			if s.Lost == 0 || s.DecodeErrors != 0 || s.MimeType == "audio/opus" && (s.Concealed == 0 || s.Concealed > 20*s.Lost) {
+		for s := range res.Report.Tracks() {
+			lost := s.Received().Lost
+			if lost == 0 || s.DecodeErrors != 0 {
 				t.Errorf("%+v", s)
+			}
+			if made := s.Sound; made != nil && (made.Concealed.Count == 0 || made.Concealed.Total > 20*time.Millisecond*time.Duration(lost)) {
+				t.Errorf("%d packets lost, %+v", lost, made)
+			}
+			if seen := s.Pictures; seen != nil && seen.Frozen.Count == 0 {
+				t.Errorf("%d packets lost, %+v", lost, seen)
 			}
 		}
 		m := decode(t, r.file(res.Chunks[0]), small)
@@ -469,7 +477,7 @@ func TestSimulcastTakesTheLargestLiveLayer(t *testing.T) {
 				m.shows(24, grid(1)[0], 46)
 				m.shows(60, grid(1)[0], 100)
 				m.shows(84, grid(1)[0], 46)
-				for _, s := range res.Tracks {
+				for s := range res.Report.Tracks() {
 					if s.DecodeErrors != 0 {
 						t.Errorf("%+v", s)
 					}

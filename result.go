@@ -52,8 +52,12 @@ type Result struct {
 	Chunks       []Chunk           `json:"chunks"`
 	Pauses       []Pause           `json:"pauses"`
 	Participants []ParticipantInfo `json:"participants"`
-	Tracks       []TrackStats      `json:"tracks"`
 	Stats        Stats             `json:"stats"`
+	// Verdict is that of the quality report, once the recording has ended.
+	Verdict Verdict `json:"verdict,omitempty"`
+	// Report is the quality report, once the recording has ended. It is stored
+	// as a document of its own.
+	Report *Report `json:"-"`
 	// Err is why the recording failed, or why something is not in the store.
 	Err error `json:"-"`
 }
@@ -63,21 +67,4 @@ type Stats struct {
 	Frames         int64 `json:"frames"`         // composed and encoded
 	RepeatedFrames int64 `json:"repeatedFrames"` // of these, nothing in the picture had changed
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
-}
-
-// TrackStats counts what was received and decoded of a track or layer.
-type TrackStats struct {
-	Participant  string `json:"participantId"`
-	Track        string `json:"trackId"`
-	RID          string `json:"rid,omitempty"`
-	MimeType     string `json:"mimeType"`
-	Packets      uint64 `json:"packets"`
-	Bytes        uint64 `json:"bytes"`
-	Lost         uint64 `json:"lost"`
-	Late         uint64 `json:"late"`
-	Duplicate    uint64 `json:"duplicate"`
-	Malformed    uint64 `json:"malformed"`
-	Decoded      uint64 `json:"decoded"`
-	DecodeErrors uint64 `json:"decodeErrors"`
-	Concealed    uint64 `json:"concealedMs"` // made-up sound
 }

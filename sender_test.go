@@ -35,7 +35,8 @@ type caller struct {
 	size             image.Point
 	small            *caller // sends a second, smaller simulcast layer
 	rid              string
-	loss             float64 // share of the packets
+	loss             float64     // share of the packets
+	cut              atomic.Bool // all packets are lost
 	link             link
 	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
 	mutedAudio       atomic.Bool
@@ -82,6 +83,7 @@ type stream struct {
 	rate   int64
 	start  time.Time
 	loss   float64
+	cut    *atomic.Bool
 	rng    *rand.Rand
 }
 
@@ -97,7 +99,7 @@ func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
 	h := s.header
 	h.Timestamp, h.Marker = s.timestamp(at), marker
 	s.header.SequenceNumber++
-	if s.rng.Float64() < s.loss {
+	if s.rng.Float64() < s.loss || s.cut != nil && s.cut.Load() {
 		return nil
 	}
 	return s.carry(func() error { return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now()) })
@@ -153,7 +155,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	defer enc.Close()
 	s, pay := newStream(w, 96, 1000+uint32(c.luma), 90000), &codecs.VP8Payloader{EnablePictureID: true}
-	s.loss, s.link = c.loss, c.link
+	s.loss, s.cut, s.link = c.loss, &c.cut, c.link
 	defer s.flying.Wait()
 	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 	for i := range img.Cb {
@@ -225,7 +227,7 @@ func (c *caller) sendAudio(ctx context.Context) {
 		return
 	}
 	s := newStream(w, 111, 2000+uint32(c.luma), 48000)
-	s.loss, s.link = c.loss, c.link
+	s.loss, s.cut, s.link = c.loss, &c.cut, c.link
 	defer s.flying.Wait()
 	pcm := make([]int16, 960)
 	// Of a fast clock 20 ms are over sooner.

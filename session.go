@@ -1,11 +1,8 @@
 package callreel
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -39,7 +36,11 @@ type session struct {
 	heard   []*voice  // those of this frame, in the order of members and tracks
 	watched []*camera // likewise
 	live    map[*track]bool
-	retired []TrackStats
+	retired []finished
+	alarms  []Alarm // all that were raised
+	news    []Event // about alarms, for the owner to tell
+	gaps    spans
+	flow    health // of everybody together
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -52,6 +53,7 @@ type session struct {
 	stopped timebase.Ticks // local time of the end; never, while it goes on
 	end     int64          // frames in the recording, once it is stopped
 	stats   Stats
+	late    lateness
 }
 
 func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *output) (*session, error) {
@@ -155,6 +157,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.play(v)
 	}
 	s.retire()
+	s.examine(s.position())
 }
 
 func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
@@ -166,6 +169,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 		if t.kind == ingest.Audio {
 			if v := s.voice(t); v != nil {
 				v.feed.pull(now, limit)
+				v.beat = t.pulse()
 				s.heard = append(s.heard, v)
 			}
 			continue
@@ -173,6 +177,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 		if c := s.camera(t); c != nil {
 			c.ended = t.ended
 			c.adopt()
+			c.beat = t.pulse()
 			for _, l := range c.layers {
 				l.pull(now, at+1)
 			}
@@ -215,12 +220,19 @@ func (s *session) play(v *voice) {
 	}
 }
 
+// finished is the report of a track that is over.
+type finished struct {
+	member *member
+	report TrackReport
+}
+
 // retire closes what belongs to tracks that have ended.
 func (s *session) retire() {
 	for t, v := range s.voices {
 		if !s.live[t] {
 			if v != nil {
-				s.retired = append(s.retired, v.feed.layer.stats(v.stats))
+				s.endAlarms(&v.health)
+				s.retired = append(s.retired, finished{v.feed.layer.member, v.report()})
 				v.close()
 			}
 			delete(s.voices, t)
@@ -229,9 +241,8 @@ func (s *session) retire() {
 	for t, c := range s.cameras {
 		if !s.live[t] {
 			if c != nil {
-				for _, l := range c.layers {
-					s.retired = append(s.retired, l.layer.stats(l.stats))
-				}
+				s.endAlarms(&c.health)
+				s.retired = append(s.retired, finished{c.member(), c.report(s.position())})
 				c.close()
 			}
 			delete(s.cameras, t)
@@ -301,14 +312,6 @@ func (s *session) stop(at timebase.Ticks) timebase.Ticks {
 	pos, _ := s.timeline.position(s.stopped)
 	s.end = int64(pos.Ceil(s.frameLen) / s.frameLen)
 	return s.stopped
-}
-
-// trackStats returns the statistics of all tracks, once the session is closed.
-func (s *session) trackStats() []TrackStats {
-	slices.SortFunc(s.retired, func(a, b TrackStats) int {
-		return cmp.Or(strings.Compare(a.Participant, b.Participant), strings.Compare(a.Track, b.Track), strings.Compare(a.RID, b.RID))
-	})
-	return s.retired
 }
 
 // close frees the decoders. Closing twice is harmless.

@@ -1,6 +1,8 @@
 package callreel
 
 import (
+	"slices"
+
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/resample"
@@ -24,6 +26,7 @@ const (
 type voice struct {
 	feed    feed
 	dec     codec.AudioDecoder
+	opus    bool
 	rate    *resample.Resampler
 	in      *mixer.Input
 	next    int64 // position in the mix of the next sample
@@ -33,13 +36,22 @@ type voice struct {
 	running bool  // false after a gap
 	buf     []float32
 	silence []float32
-	stats   decodeStats
+
+	health    health
+	beat      pulse // of this tick
+	stats     decodeStats
+	concealed spans
+	missing   spans
+	recovered int64 // samples of the mix from redundancy
+	offsets   deviation
+	moves     uint64
 }
 
 // decodeStats counts what came of a track's units.
-type decodeStats struct {
-	decoded, errors, concealed uint64 // concealed in samples of the mix
-}
+type decodeStats struct{ decoded, errors uint64 }
+
+// silenceLevel is what counts as silence: nothing beyond -70 dBFS.
+const silenceLevel = 0.000316
 
 func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
 	dec, err := codec.NewAudioDecoder(l.info.MimeType)
@@ -51,7 +63,7 @@ func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
 		return nil, err
 	}
 	return &voice{
-		feed: feed{layer: l}, dec: dec, rate: rate, in: m.Add(),
+		feed: feed{layer: l}, dec: dec, opus: l.info.MimeType == "audio/opus", rate: rate, in: m.Add(),
 		silence: make([]float32, rate.Delay()),
 	}, nil
 }
@@ -66,9 +78,15 @@ func (v *voice) play(u ingest.Unit, pos int64) {
 		return
 	}
 	v.stats.decoded++
+	v.beat.decoded = true
+	v.beat.loud = v.beat.loud || loud(pcm)
 	v.write(pcm)
 	v.frame = v.mixed(len(pcm))
-	v.rtp = u.RTP + v.ticks(v.frame)
+	v.rtp = u.RTP + v.clock(v.frame)
+}
+
+func loud(pcm []float32) bool {
+	return slices.ContainsFunc(pcm, func(x float32) bool { return x > silenceLevel || x < -silenceLevel })
 }
 
 // mixed converts decoded samples to samples of the mix.
@@ -76,8 +94,8 @@ func (v *voice) mixed(n int) int64 {
 	return timebase.Convert(int64(n), timebase.Rate(v.dec.SampleRate()), mixRate)
 }
 
-// ticks converts samples of the mix to units of the RTP clock.
-func (v *voice) ticks(n int64) int64 {
+// clock converts samples of the mix to units of the RTP clock.
+func (v *voice) clock(n int64) int64 {
 	return timebase.Convert(n, mixRate, timebase.Rate(v.feed.layer.info.ClockRate))
 }
 
@@ -91,13 +109,21 @@ func (v *voice) bridge(u ingest.Unit, pos int64) {
 	}
 	off := pos - (v.next + v.held)
 	if v.running && gap == 0 && off <= jump && off >= -jump {
+		v.offsets.add(off)
 		v.steer(off)
 		return
 	}
+	if v.running && u.Lost > 0 {
+		v.missing.add(ticks(v.next+v.held), ticks(pos))
+	}
 	v.stop()
+	v.moves++
 	v.running, v.next = true, pos
 	v.rate.SetDrift(0)
 }
+
+// ticks converts a position in the mix to a session position.
+func ticks(sample int64) timebase.Ticks { return timebase.Ticks(sample) * sampleTicks }
 
 // steer stretches or squeezes so that an error of off samples is gone in about 2 s.
 func (v *voice) steer(off int64) {
@@ -112,12 +138,14 @@ func (v *voice) steer(off int64) {
 // conceal makes up n samples of the mix for lost packets; the last of them come
 // from the next packet's redundancy, if it has any.
 func (v *voice) conceal(n int64, next []byte) {
-	v.stats.concealed += uint64(n)
 	for n > 0 {
 		part := min(n, max(v.frame, 1))
 		var from []byte
-		if n <= v.frame {
+		if n <= v.frame && v.opus && codec.OpusRedundant(next) {
 			from = next
+			v.recovered += part
+		} else {
+			v.concealed.add(ticks(v.next+v.held), ticks(v.next+v.held+part))
 		}
 		samples := timebase.Convert(part, mixRate, timebase.Rate(v.dec.SampleRate()))
 		pcm, err := v.dec.Conceal(int(samples), from)
@@ -151,4 +179,17 @@ func (v *voice) close() {
 	v.stop()
 	v.in.Remove()
 	v.dec.Close()
+}
+
+// report tells what came of the track.
+func (v *voice) report() TrackReport {
+	l := v.feed.layer
+	r := l.describe(v.stats)
+	r.Layers = []LayerStats{l.stats()}
+	r.Sound = &SoundReport{
+		Concealed: v.concealed.report(), Missing: v.missing.report(),
+		Recovered:  ticks(v.recovered).Duration(),
+		MeanOffset: v.offsets.mean(), P95Offset: v.offsets.p95(), Moves: v.moves,
+	}
+	return r
 }

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	engine "github.com/callreel/callreel"
 )
 
 // answer is what the server says to a request.
@@ -167,23 +170,28 @@ func (r *recording) fetch() *movie {
 	return m
 }
 
-// stats is what a recording counted of a track.
-type stats struct {
-	ParticipantID, RID, MimeType   string
-	Packets, Decoded, DecodeErrors uint64
-	Lost, Malformed                uint64
-}
-
-// tracks returns what the stored result of a recording says of its tracks.
-func (r *recording) tracks() []stats {
+// report returns the stored quality report of a recording.
+func (r *recording) report() (report engine.Report) {
 	r.s.t.Helper()
-	text, err := os.ReadFile(r.s.stored(r.id, "recording.json"))
+	text, err := os.ReadFile(r.s.stored(r.id, "report.json"))
 	if err != nil {
 		r.s.t.Fatal(err)
 	}
-	var result struct{ Tracks []stats }
-	decode(r.s.t, string(text), &result)
-	return result.Tracks
+	decode(r.s.t, string(text), &report)
+	return report
+}
+
+// tracks returns what the report says of the tracks, which were all received well.
+func (r *recording) tracks() []engine.TrackReport {
+	r.s.t.Helper()
+	report := r.report()
+	tracks := slices.Collect(report.Tracks())
+	for _, track := range tracks {
+		if track.Decoded == 0 || track.DecodeErrors > 0 || track.Received().Malformed > 0 {
+			r.s.t.Errorf("%+v", track)
+		}
+	}
+	return tracks
 }
 
 func decode(t testing.TB, text string, into any) {

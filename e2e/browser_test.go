@@ -42,11 +42,7 @@ func TestBrowsers(t *testing.T) {
 		}
 	}
 	m.beepsLikeChromium()
-	for _, track := range r.tracks() {
-		if track.Decoded == 0 || track.DecodeErrors > 0 || track.Malformed > 0 {
-			t.Errorf("%+v", track)
-		}
-	}
+	r.tracks()
 	ann.plays(m)
 }
 
@@ -90,9 +86,6 @@ func TestBrowserCodecs(t *testing.T) {
 	codecs := make(map[string]bool)
 	for _, track := range r.tracks() {
 		codecs[track.MimeType] = true
-		if track.Decoded == 0 || track.DecodeErrors > 0 || track.Malformed > 0 {
-			t.Errorf("%+v", track)
-		}
 	}
 	if !codecs["video/VP9"] || !codecs["video/AV1"] {
 		t.Errorf("recorded %v", codecs)
@@ -112,17 +105,18 @@ func TestSimulcastBrowser(t *testing.T) {
 	if moved, of := m.moving(grid(1)[0], m.n/2, m.n); moved < of*8/10 {
 		t.Errorf("the tile moves in %d of %d frames", moved, of)
 	}
-	decoded := make(map[string]uint64)
+	shown := make(map[string]time.Duration)
 	for _, track := range r.tracks() {
-		decoded[track.RID] += track.Decoded
-		if track.DecodeErrors > 0 || track.Malformed > 0 {
-			t.Errorf("%+v", track)
+		if track.Pictures != nil {
+			for _, use := range track.Pictures.Used {
+				shown[use.RID] += use.Duration
+			}
 		}
 	}
-	if decoded["f"] == 0 {
-		t.Errorf("frames decoded by layer: %v", decoded)
+	if shown["f"] == 0 {
+		t.Errorf("layers shown: %v", shown)
 	}
-	t.Log(decoded)
+	t.Log(shown)
 }
 
 // slides is a page of two colours, which does not change.

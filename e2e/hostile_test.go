@@ -191,12 +191,13 @@ func undisturbed(t *testing.T, m *movie) {
 func checkBabble(t *testing.T, r *recording) {
 	t.Helper()
 	received := make(map[string]uint64)
-	for _, track := range r.tracks() {
-		switch {
-		case track.ParticipantID == "babbler":
-			received[strings.ToLower(track.MimeType)] += track.Packets
-		case track.DecodeErrors > 0 || track.Malformed > 0:
-			t.Errorf("%+v", track)
+	for _, p := range r.report().Participants {
+		for _, track := range p.Tracks {
+			if p.ID == "babbler" {
+				received[strings.ToLower(track.MimeType)] += track.Received().Packets
+			} else if track.DecodeErrors > 0 || track.Received().Malformed > 0 {
+				t.Errorf("%+v", track)
+			}
 		}
 	}
 	for _, codec := range []string{"video/vp8", "video/h264", "video/vp9", "video/av1", "audio/opus"} {

@@ -65,7 +65,7 @@ func (r *Receiver) offer(au *accessUnit) {
 	admitted := v.chain.admit(au)
 	r.noteFreeze()
 	if !admitted {
-		r.stats.FramesDropped++
+		r.leaveOut()
 		return
 	}
 	ok := r.emit(Unit{
@@ -97,7 +97,7 @@ func (r *Receiver) lose(n int) {
 
 // dropAccessUnit gives up the access unit that just ended.
 func (r *Receiver) dropAccessUnit() {
-	r.stats.FramesDropped++
+	r.leaveOut()
 	r.lose(1)
 }
 

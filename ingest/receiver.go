@@ -54,6 +54,9 @@ type Unit struct {
 	Width, Height int
 	// Lost is how many packets were given up since the unit before.
 	Lost int
+	// Dropped is how many access units were left out since the unit before
+	// because they were incomplete or depended on missing ones.
+	Dropped int
 }
 
 func (u *Unit) size() int { return len(u.Data) + overhead }
@@ -77,6 +80,7 @@ type Receiver struct {
 	stray   arrived
 	buf     reorder
 	lost    int // packets given up since the last unit
+	dropped int // access units left out since then
 
 	video assembler
 	keys  keyAsker
@@ -204,15 +208,21 @@ func (r *Receiver) deliver(p arrived) {
 // emit queues a unit. It reports false if there is no room.
 func (r *Receiver) emit(u Unit) bool {
 	if r.queued+u.size() > r.cfg.MaxBytes {
-		r.stats.FramesDropped++
+		r.leaveOut()
 		return false
 	}
-	u.SSRC, u.Lost = r.ssrc, r.lost
-	r.lost = 0
+	u.SSRC, u.Lost, u.Dropped = r.ssrc, r.lost, r.dropped
+	r.lost, r.dropped = 0, 0
 	r.units = append(r.units, u)
 	r.queued += u.size()
 	r.stats.Units++
 	return true
+}
+
+// leaveOut counts an access unit that is not handed out.
+func (r *Receiver) leaveOut() {
+	r.stats.FramesDropped++
+	r.dropped++
 }
 
 // Pop returns the next unit in decode order.
@@ -241,7 +251,7 @@ func (r *Receiver) WantKeyFrame(now timebase.Ticks) bool {
 // that are missing until the next one do not count as lost; video goes on with
 // a key frame.
 func (r *Receiver) Reset() {
-	r.started, r.stray, r.lost = false, arrived{}, 0
+	r.started, r.stray, r.lost, r.dropped = false, arrived{}, 0, 0
 	r.buf.start(0)
 	clear(r.units)
 	r.units, r.popped, r.queued = r.units[:0], 0, 0

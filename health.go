@@ -1,0 +1,109 @@
+package callreel
+
+import "github.com/callreel/callreel/internal/timebase"
+
+const (
+	// flowEnd is how long after its last packet a track counts as sending.
+	flowEnd = timebase.Second
+	// deafAfter is how long packets may come without anything decoded.
+	deafAfter = 4 * timebase.Second
+	// silentAfter is how long nothing but silence may be heard.
+	silentAfter = 30 * timebase.Second
+	// maxAlarms bounds the alarms that a report lists.
+	maxAlarms = 1000
+)
+
+// The places of the alarms in health.
+const (
+	undecodable = iota
+	noKeyFrame
+	silence
+	alarmCount
+)
+
+func alarmKind(place int) AlarmKind {
+	return [alarmCount]AlarmKind{AlarmUndecodable, AlarmNoKeyFrame, AlarmSilence}[place]
+}
+
+// health watches over a track from tick to tick. Times are session positions.
+type health struct {
+	packets uint64           // that have come
+	last    timebase.Ticks   // the newest tick that saw packets come
+	good    timebase.Ticks   // the newest that saw something decoded, or the begin of the flow
+	loud    timebase.Ticks   // likewise of sound that is not silence
+	drops   uint64           // access units dropped up to good
+	raised  [alarmCount]int  // places in session.alarms, counted from 1
+	wrong   [alarmCount]bool // of this tick
+}
+
+// pulse is what a tick saw of a track.
+type pulse struct {
+	packets uint64 // that have come, in all
+	drops   uint64 // access units dropped, in all
+	decoded bool   // something was
+	loud    bool   // or it has no sound
+	idle    bool   // it is not decoded on purpose
+}
+
+// flowing reports whether packets have come lately.
+func (h *health) flowing(pos timebase.Ticks) bool { return h.packets > 0 && pos-h.last <= flowEnd }
+
+// note takes in what the tick at pos saw, and finds what is wrong.
+func (h *health) note(pos timebase.Ticks, p pulse) {
+	was := h.flowing(pos)
+	if p.packets > h.packets {
+		h.packets, h.last = p.packets, pos
+	}
+	if !was || p.idle || p.decoded {
+		h.good, h.drops = pos, p.drops
+	}
+	if !was || p.idle || p.loud {
+		h.loud = pos
+	}
+	deaf := h.flowing(pos) && pos-h.good >= deafAfter
+	h.wrong = [alarmCount]bool{
+		undecodable: deaf && p.drops == h.drops,
+		noKeyFrame:  deaf && p.drops > h.drops,
+		silence:     h.flowing(pos) && !deaf && pos-h.loud >= silentAfter,
+	}
+}
+
+// alarm raises and ends alarms of a track.
+func (s *session) alarm(h *health, l *layer, pos timebase.Ticks) {
+	for k, wrong := range h.wrong {
+		switch i := h.raised[k]; {
+		case wrong && i == 0 && len(s.alarms) < maxAlarms:
+			s.alarms = append(s.alarms, Alarm{
+				Kind: alarmKind(k), Participant: l.member.id, Track: l.info.ID, MimeType: l.info.MimeType, Start: pos.Duration(),
+			})
+			h.raised[k] = len(s.alarms)
+			s.tell(AlarmRaised, s.alarms[len(s.alarms)-1])
+		case !wrong && i > 0:
+			s.alarms[i-1].Over = true
+			s.endAlarm(h, k, pos)
+		}
+	}
+}
+
+// endAlarm ends an alarm, if it is raised.
+func (s *session) endAlarm(h *health, k int, pos timebase.Ticks) {
+	i := h.raised[k]
+	if i == 0 {
+		return
+	}
+	h.raised[k] = 0
+	a := &s.alarms[i-1]
+	a.Duration = pos.Duration() - a.Start
+	s.tell(AlarmCleared, *a)
+}
+
+func (s *session) tell(t EventType, a Alarm) {
+	s.news = append(s.news, Event{Type: t, Alarm: &a})
+}
+
+// endAlarms ends those of a track that is gone.
+func (s *session) endAlarms(h *health) {
+	for k := range alarmCount {
+		s.endAlarm(h, k, s.position())
+	}
+}
