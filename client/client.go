@@ -13,12 +13,14 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -93,6 +95,9 @@ type StartOptions struct {
 	OperationContext string
 	// StateCallbackURI is where the server posts changes of the state.
 	StateCallbackURI string
+	// ComposingDelay is how far behind the call the recording is composed, so
+	// that late packets are in time: 200 ms to 5 s. Zero means the server's.
+	ComposingDelay time.Duration
 }
 
 // StartRecording starts a recording of a conversation and returns its ID. It may
@@ -101,7 +106,8 @@ func (c *Client) StartRecording(ctx context.Context, conversation string, opts S
 	body := struct {
 		OperationContext string `json:"operationContext,omitempty"`
 		StateCallbackURI string `json:"recordingStateCallbackUri,omitempty"`
-	}(opts)
+		ComposingDelayMs int64  `json:"composingDelayMs,omitempty"`
+	}{opts.OperationContext, opts.StateCallbackURI, opts.ComposingDelay.Milliseconds()}
 	var answer struct {
 		RecordingID string `json:"recordingId"`
 	}
@@ -149,6 +155,13 @@ func (c *Client) Recording(ctx context.Context, recording string) (Recording, er
 	var r Recording
 	err := c.call(ctx, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(recording)}, &r)
 	return r, err
+}
+
+// Report returns the quality report of a recording that has ended, a JSON document.
+func (c *Client) Report(ctx context.Context, recording string) (json.RawMessage, error) {
+	var doc json.RawMessage
+	err := c.call(ctx, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(recording) + "/report"}, &doc)
+	return doc, err
 }
 
 // Recordings lists those that run, then those that have ended, newest first.

@@ -12,7 +12,9 @@ type Recording struct {
 	// DurationMs is in milliseconds, without pauses.
 	DurationMs int64 `json:"durationMs"`
 	// EndReason is why it ended: Stopped, CallEnded, Shutdown or Error.
-	EndReason        string        `json:"endReason,omitempty"`
+	EndReason string `json:"endReason,omitempty"`
+	// Verdict is that of the quality report: pass, warn or fail.
+	Verdict          string        `json:"verdict,omitempty"`
 	OperationContext string        `json:"operationContext,omitempty"`
 	StateCallbackURI string        `json:"recordingStateCallbackUri,omitempty"`
 	Chunks           []Chunk       `json:"chunks"`

@@ -1,5 +1,7 @@
 package control
 
+import "time"
+
 // dialect is a generation of the API: the form of what goes over the wire.
 type dialect interface {
 	// arguments reads the body of a request.
@@ -12,8 +14,9 @@ type dialect interface {
 
 // arguments is what the body of a request may say, in any dialect.
 type arguments struct {
-	operationContext string // the client's own, to tell its requests apart
-	callback         string // where to post changes of the state
+	operationContext string        // the client's own, to tell its requests apart
+	callback         string        // where to post changes of the state
+	delay            time.Duration // of composing; 0: the server's
 }
 
 // outcome is what came of a verb.

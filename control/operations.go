@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -83,7 +84,7 @@ func (s *Server) start(ctx context.Context, conversation string, from origin) (o
 		}
 	}
 	cfg := s.cfg.Recording
-	cfg.Conversation, cfg.ID = conversation, ""
+	cfg.Conversation, cfg.ID, cfg.Delay = conversation, "", cmp.Or(from.delay, cfg.Delay)
 	rec, err := s.cfg.Engine.Start(ctx, cfg)
 	if err != nil {
 		return outcome{}, err

@@ -33,6 +33,7 @@ type recordingDetails struct {
 	StartTime    time.Time            `json:"startTime"`
 	DurationMs   int64                `json:"durationMs"` // without pauses
 	EndReason    callreel.EndReason   `json:"endReason,omitempty"`
+	Verdict      callreel.Verdict     `json:"verdict,omitempty"` // of the report
 	Context      string               `json:"operationContext,omitempty"`
 	Callback     string               `json:"recordingStateCallbackUri,omitempty"` // without its query
 	Chunks       []chunkDetails       `json:"chunks"`
@@ -65,7 +66,7 @@ type participantDetails struct {
 func describe(res callreel.Result) recordingDetails {
 	d := recordingDetails{
 		ID: res.ID, Conversation: res.Conversation, State: res.State.String(),
-		StartTime: res.StartTime, DurationMs: res.Duration.Milliseconds(), EndReason: res.EndReason,
+		StartTime: res.StartTime, DurationMs: res.Duration.Milliseconds(), EndReason: res.EndReason, Verdict: res.Verdict,
 		Chunks:       []chunkDetails{},
 		Pauses:       []pauseDetails{},
 		Participants: describeParticipants(res.Participants),
@@ -144,12 +145,18 @@ func (s *Server) stored(ctx context.Context, id string) (d recordingDetails, err
 	return describe(res), nil
 }
 
+// visible finds the recording of a request that may see it.
+func (s *Server) visible(ctx context.Context, c call) (recordingDetails, error) {
+	d, err := s.details(ctx, c.recording)
+	if errors.Is(err, storage.ErrNotExist) || err == nil && !c.sees(d.Conversation) {
+		return d, notFound("there is no such recording")
+	}
+	return d, err
+}
+
 func (s *Server) showRecording(w http.ResponseWriter, r *http.Request, c call) error {
-	d, err := s.details(r.Context(), c.recording)
-	switch {
-	case errors.Is(err, storage.ErrNotExist), err == nil && !c.sees(d.Conversation):
-		return notFound("there is no such recording")
-	case err != nil:
+	d, err := s.visible(r.Context(), c)
+	if err != nil {
 		return err
 	}
 	reply(w, http.StatusOK, d)

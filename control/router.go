@@ -22,6 +22,7 @@ const (
 	downloadMetadata
 	listRecordings
 	showRecording
+	showReport
 	listConversations
 	showConversation
 	showCall
@@ -70,6 +71,7 @@ func routes() []endpoint {
 
 		{http.MethodGet, "recordings", listRecordings, own{}, look, (*Server).listRecordings},
 		{http.MethodGet, "recordings/{recording}", showRecording, own{}, look, (*Server).showRecording},
+		{http.MethodGet, "recordings/{recording}/report", showReport, own{}, look, (*Server).showReport},
 		{http.MethodGet, "conversations", listConversations, own{}, look, (*Server).listConversations},
 		{http.MethodGet, "conversations/{conversation}", showConversation, own{}, look, (*Server).showConversation},
 		{http.MethodGet, "call/{conversation}/state", showCall, own{}, attend, (*Server).showCall},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 )
 
 // seed is the private preview of April 2021. Its statuses are 200, 400, 500 and,
@@ -29,11 +30,12 @@ func (seed) arguments(v verb, body []byte) (arguments, error) {
 		var b struct {
 			OperationContext          string `json:"operationContext"`
 			RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
+			ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
 		}
 		if err := decode(body, &b); err != nil {
 			return args, err
 		}
-		args = arguments{b.OperationContext, b.RecordingStateCallbackURI}
+		args = arguments{b.OperationContext, b.RecordingStateCallbackURI, time.Duration(b.ComposingDelayMs) * time.Millisecond}
 	case pause, resume, stop:
 		var b struct {
 			OperationContext string `json:"operationContext"`

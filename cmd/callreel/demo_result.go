@@ -66,7 +66,7 @@ func drawSheet(media string, w io.Writer) error {
 // sumUp prints the summary.
 func (d *demo) sumUp(r client.Recording, report inspect.Report, files ...string) {
 	seconds := float64(r.DurationMs) / 1000
-	rows := [][2]string{{"duration", fmt.Sprintf("%.3f s", seconds)}}
+	rows := [][2]string{{"duration", fmt.Sprintf("%.3f s", seconds)}, {"quality", r.Verdict}}
 	for _, p := range r.Pauses {
 		at := p.StartTime.Sub(r.StartTime).Seconds()
 		rows = append(rows, [2]string{"pause", fmt.Sprintf("%.3f s left out at %.3f s", float64(p.DurationMs)/1000, at)})

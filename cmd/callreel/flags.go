@@ -25,6 +25,7 @@ type recordingFlags struct {
 	ChunkDuration time.Duration     `help:"Begin a new file when the open one is that long." default:"4h"`
 	ChunkSize     byteSize          `help:"Begin a new file when the open one is that large." default:"2GiB"`
 	EmptyTimeout  time.Duration     `help:"End a recording when nobody has been in the call for that long; negative: never." default:"1m"`
+	RejoinGrace   time.Duration     `help:"How long the tile of somebody who left is kept, darkened, in case they come back; negative: not at all." default:"3s"`
 	EmptyText     string            `help:"Text to show while nobody is in the call." placeholder:"TEXT"`
 }
 
@@ -37,6 +38,7 @@ func (f recordingFlags) config() callreel.RecordingConfig {
 		Delay:         f.Delay,
 		ChunkDuration: f.ChunkDuration, ChunkBytes: int64(f.ChunkSize),
 		EmptyTimeout: f.EmptyTimeout,
+		RejoinGrace:  f.RejoinGrace,
 		EmptyText:    f.EmptyText,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/client"
 	"github.com/callreel/callreel/internal/fault"
 )
@@ -18,6 +19,7 @@ import (
 type recordingsCmd struct {
 	List     listCmd     `cmd:"" default:"withargs" help:"List recordings, those that run first, then the newest."`
 	Show     showCmd     `cmd:"" help:"Print all that is known of a recording, as JSON."`
+	Report   reportCmd   `cmd:"" help:"Print the quality report of a recording, as JSON; fail if its verdict is fail."`
 	Start    startCmd    `cmd:"" help:"Start a recording and print its ID."`
 	Pause    pauseCmd    `cmd:"" help:"Pause a recording: what happens from now on is left out."`
 	Resume   resumeCmd   `cmd:"" help:"Let a paused recording go on."`
@@ -99,10 +101,32 @@ func (c *showCmd) Run(ctx context.Context, con console) error {
 	})
 }
 
+type reportCmd struct {
+	Recording recordingArg `embed:""`
+}
+
+// Run prints the report.
+func (c *reportCmd) Run(ctx context.Context, con console) error {
+	return c.Recording.Server.with(ctx, c.Recording.ID, func(api *client.Client, r client.Recording) error {
+		doc, err := api.Report(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		if err := printJSON(con.out, doc); err != nil {
+			return err
+		}
+		if r.Verdict == string(callreel.Fail) {
+			return fault.Source.Wrap(fmt.Errorf("the verdict of recording %s is fail", r.ID))
+		}
+		return nil
+	})
+}
+
 type startCmd struct {
-	Conversation string      `arg:"" help:"ID of the conversation."`
-	Context      string      `help:"Text to find the operation by in the server's log." placeholder:"TEXT"`
-	Server       clientFlags `embed:""`
+	Conversation string        `arg:"" help:"ID of the conversation."`
+	Context      string        `help:"Text to find the operation by in the server's log." placeholder:"TEXT"`
+	Delay        time.Duration `help:"How far behind the call the recording is composed, 200ms to 5s; 0: as the server has it." default:"0s"`
+	Server       clientFlags   `embed:""`
 }
 
 // Run prints the ID.
@@ -111,7 +135,7 @@ func (c *startCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	id, err := api.StartRecording(ctx, c.Conversation, client.StartOptions{OperationContext: c.Context})
+	id, err := api.StartRecording(ctx, c.Conversation, client.StartOptions{OperationContext: c.Context, ComposingDelay: c.Delay})
 	if err != nil {
 		return err
 	}
