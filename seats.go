@@ -51,12 +51,13 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
 	if c, lost := s.face(st, pos, at); c != nil {
 		person.Picture, person.Version, person.Dim = c.dec.Picture(), c.version, lost
+		person.Colour = compositor.Colour(c.dec.Colour())
 	}
 	for _, c := range s.watched {
 		if c.track.role == ingest.Screen && st.holds(c) && at < c.ended && c.dec.Picture() != nil {
 			s.tiles = append(s.tiles, compositor.Tile{
 				Key: st.id + "\x00" + c.track.id, Label: st.label, Fit: compositor.Contain,
-				Picture: c.dec.Picture(), Version: c.version,
+				Picture: c.dec.Picture(), Version: c.version, Colour: compositor.Colour(c.dec.Colour()),
 			})
 		}
 	}

@@ -2,16 +2,17 @@ package compositor
 
 import "image/color"
 
-// LimitedRange converts an opaque sRGB colour to video: limited range with the
-// coefficients of ITU-R BT.709, section 3. Transparency is ignored.
+// LimitedRange converts an opaque sRGB colour to what the canvas holds: limited
+// range with the coefficients of ITU-R BT.601, section 3.5. Transparency is
+// ignored.
 func LimitedRange(c color.Color) color.YCbCr {
 	n := color.NRGBAModel.Convert(c).(color.NRGBA)
 	r, g, b := int32(n.R), int32(n.G), int32(n.B)
 	const half = 1 << 15
 	return color.YCbCr{
-		Y:  uint8(16 + (11966*r+40254*g+4064*b+half)>>16),
-		Cb: uint8(128 + (-6596*r-22188*g+28784*b+half)>>16),
-		Cr: uint8(128 + (28784*r-26145*g-2639*b+half)>>16),
+		Y:  uint8(16 + (16829*r+33039*g+6416*b+half)>>16),
+		Cb: uint8(128 + (-9714*r-19070*g+28784*b+half)>>16),
+		Cr: uint8(128 + (28784*r-24103*g-4681*b+half)>>16),
 	}
 }
 

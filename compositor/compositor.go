@@ -56,6 +56,7 @@ type Compositor struct {
 	placed  []image.Rectangle // of the last call
 
 	dst, src image.YCbCr // arguments of the Scaler; here they need no allocation
+	unturned image.YCbCr // a scaled picture that is to be turned
 }
 
 // counts are all that a layout depends on.

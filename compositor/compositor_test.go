@@ -57,6 +57,9 @@ func TestEachPropertyRedraws(t *testing.T) {
 		"dim":     func(t *Tile) { t.Dim = true },
 		"picture": func(t *Tile) { t.Picture = nil },
 		"size":    func(t *Tile) { t.Picture = gradient(320, 240, 1) },
+		"colour":  func(t *Tile) { t.Colour.FullRange = true },
+		"turn":    func(t *Tile) { t.Rotation = 90 },
+		"note":    func(t *Tile) { t.Note = "reconnecting" },
 	} {
 		c := newCompositor(t, Config{Width: 480, Height: 270})
 		tiles := call(2)
@@ -86,6 +89,26 @@ func TestSameSizeIsCopied(t *testing.T) {
 	copyPicture(got, &middle)
 	if !samePicture(got, tiles[4].Picture) {
 		t.Error("the middle tile is not the picture")
+	}
+}
+
+// So is a screen that is as large as the room for it.
+func TestScreenIsCopied(t *testing.T) {
+	for _, size := range []image.Point{{1920, 1080}, {1440, 1080}, {1920, 1000}, {1921, 1081}} {
+		c := newCompositor(t, Config{Scaler: failingScaler{}})
+		screen := noise(rand.New(rand.NewPCG(1, 1)), size.X, size.Y)
+		canvas, _ := compose(t, c, []Tile{{Key: "screen", Picture: screen, Fit: Contain}})
+		whole, err := source(screen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := view(canvas, contain(whole.Rect.Size(), canvas.Rect))
+		got, want := newPicture(shown.Rect.Dx(), shown.Rect.Dy()), newPicture(whole.Rect.Dx(), whole.Rect.Dy())
+		copyPicture(got, &shown)
+		copyPicture(want, &whole)
+		if !samePicture(got, want) {
+			t.Errorf("a screen of %v is not copied", size)
+		}
 	}
 }
 
@@ -314,6 +337,8 @@ func mutate(r *rand.Rand, tiles []Tile, pictures []*image.YCbCr, step int) []Til
 			t.Picture = pictures[r.IntN(len(pictures))]
 			t.Version++
 			t.Dim = r.IntN(4) == 0
+			t.Rotation = 90 * r.IntN(4)
+			t.Colour = Colour{Matrix: uint8(r.IntN(3)), FullRange: r.IntN(2) == 0}
 			t.Fit = Fit(min(1, r.IntN(8)) ^ 1)
 		}
 	}
@@ -333,6 +358,9 @@ func byPlace(c *Compositor, tiles []Tile) []Tile {
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	c := newCompositor(t, Config{Width: 480, Height: 270})
 	tiles := call(30)
+	for i := range tiles {
+		tiles[i].Rotation, tiles[i].Colour.FullRange = i*90%360, i%3 == 0
+	}
 	compose(t, c, tiles)
 	if n := testing.AllocsPerRun(10, func() { compose(t, c, tiles) }); n != 0 {
 		t.Errorf("unchanged: %v allocations", n)

@@ -6,10 +6,12 @@
 // and the same calls give the same canvas. A tile that did not change costs a
 // comparison; nothing is allocated as long as nobody joins or leaves.
 //
-// All pictures are 8 bit 4:2:0 in the limited range of video (ITU-R BT.601 and
-// BT.709: black is Y 16, white Y 235, Cb and Cr without colour are 128), held in
-// an [image.YCbCr]. Note that the image package itself takes an image.YCbCr to
-// be full range; use [LimitedRange] to make colours.
+// The canvas is 8 bit 4:2:0 in an [image.YCbCr], with the matrix of ITU-R BT.601
+// in limited range (black is Y 16, white Y 235, Cb and Cr without colour are 128)
+// and chroma in the middle of the four pixels that share it. That is what browsers
+// send, so it costs nothing; a picture of another matrix or range is converted as
+// [Tile] says. Note that the image package itself takes an image.YCbCr to be full
+// range; use [LimitedRange] to make colours.
 //
 // The package decodes and encodes nothing and does not know who is in a call.
 // Text is set rune by rune, in bidirectional order but without joining: scripts

@@ -31,11 +31,12 @@ func (c *Compositor) update(s *slot, m *member, t *Tile) error {
 	if t.Dim {
 		dim(c.canvas, s.rect)
 	}
-	c.drawLabel(s.rect, m, t)
+	c.drawText(s.rect, &m.note, t.Note, note)
+	c.drawText(s.rect, &m.label, t.Label, label)
 	return err
 }
 
-// drawPicture copies or scales the picture of a tile, if it has one.
+// drawPicture draws the picture of a tile, if it has one.
 func (c *Compositor) drawPicture(r image.Rectangle, t *Tile) error {
 	if t.Picture == nil {
 		return nil
@@ -44,21 +45,47 @@ func (c *Compositor) drawPicture(r image.Rectangle, t *Tile) error {
 	if err != nil {
 		return err
 	}
+	turns, err := quarterTurns(t.Rotation)
+	if err != nil {
+		return err
+	}
 	if t.Fit == Contain {
-		inner := contain(src.Rect.Size(), r)
+		inner := contain(turns.size(src.Rect.Size()), r)
 		if inner != r {
 			FillRect(c.canvas, r, black())
 		}
 		r = inner
 	} else {
-		src = view(&src, cover(src.Rect.Size(), r.Size()))
+		src = view(&src, cover(src.Rect.Size(), turns.size(r.Size())))
 	}
-	return c.place(r, src)
+	dst := view(c.canvas, r)
+	if err := c.place(dst, src, turns); err != nil {
+		return err
+	}
+	convert(&dst, t.Colour)
+	return nil
 }
 
-// place puts all of a picture into the part r of the canvas.
-func (c *Compositor) place(r image.Rectangle, src image.YCbCr) error {
-	c.dst, c.src = view(c.canvas, r), src
+// place puts all of a picture into all of dst, scaled before it is turned.
+func (c *Compositor) place(dst, src image.YCbCr, turns quarters) error {
+	if turns == 0 {
+		return c.scale(dst, src)
+	}
+	size := turns.size(dst.Rect.Size())
+	if src.Rect.Size() != size {
+		resize(&c.unturned, size)
+		if err := c.scale(c.unturned, src); err != nil {
+			return err
+		}
+		src = c.unturned
+	}
+	turn(&dst, &src, turns)
+	return nil
+}
+
+// scale puts all of a picture into all of dst. One of the same size is copied.
+func (c *Compositor) scale(dst, src image.YCbCr) error {
+	c.dst, c.src = dst, src
 	defer func() { c.src = image.YCbCr{} }() // the picture is only borrowed
 	if c.src.Rect == c.dst.Rect {
 		copyPicture(&c.dst, &c.src)
@@ -77,12 +104,13 @@ func (c *Compositor) drawAvatar(r image.Rectangle, m *member, t *Tile) {
 	drawLayers(c.canvas, r, m.avatar.layers...)
 }
 
-func (c *Compositor) drawLabel(r image.Rectangle, m *member, t *Tile) {
-	name := clip(t.Label)
-	if !m.label.fits(name, r.Size()) {
-		m.label = sticker{name, r.Size(), label(c.text, name, r.Size())}
+// drawText draws a text in a tile, as set when it or the tile's size changed.
+func (c *Compositor) drawText(r image.Rectangle, s *sticker, text string, set func(*typesetter, string, image.Point) []layer) {
+	text = clip(text)
+	if !s.fits(text, r.Size()) {
+		*s = sticker{text, r.Size(), set(c.text, text, r.Size())}
 	}
-	drawLayers(c.canvas, r, m.label.layers...)
+	drawLayers(c.canvas, r, s.layers...)
 }
 
 // updateMore draws the tile that stands for n others.

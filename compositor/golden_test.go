@@ -3,6 +3,7 @@ package compositor
 import (
 	"fmt"
 	"image"
+	"image/color"
 	"testing"
 )
 
@@ -27,7 +28,7 @@ func call(n int) []Tile {
 		}
 	}
 	if n > 5 {
-		tiles[5].Dim = true
+		tiles[5].Dim, tiles[5].Note = true, "reconnecting"
 	}
 	return tiles
 }
@@ -56,6 +57,34 @@ func TestGolden(t *testing.T) {
 			checkGolden(t, test.name, canvas)
 		})
 	}
+}
+
+// card is a picture with colour bars that shows which way is up.
+func card(t testing.TB, w, h int) *image.YCbCr {
+	t.Helper()
+	p := slide(t, w, h)
+	for i, c := range []color.NRGBA{
+		{255, 255, 255, 255}, {255, 255, 0, 255}, {0, 255, 255, 255}, {0, 255, 0, 255},
+		{255, 0, 255, 255}, {255, 0, 0, 255}, {0, 0, 255, 255}, {0, 0, 0, 255},
+	} {
+		FillRect(p, image.Rect(i*w/8, h*3/4, (i+1)*w/8, h), LimitedRange(c))
+	}
+	FillRect(p, image.Rect(w*7/8, 0, w, h/8), LimitedRange(color.NRGBA{255, 0, 0, 255}))
+	return p
+}
+
+func TestGoldenTurned(t *testing.T) {
+	var tiles []Tile
+	for i, fit := range []Fit{Contain, Fill} {
+		for n := range 4 {
+			tiles = append(tiles, Tile{
+				Key: fmt.Sprint(i, n), Label: fmt.Sprint(90*n, " ", fit), Fit: fit, Picture: card(t, 360, 202), Rotation: 90 * n,
+			})
+		}
+	}
+	tiles[7].Note, tiles[7].Dim = "reconnecting", true
+	canvas, _ := compose(t, newCompositor(t, Config{Width: 640, Height: 360}), tiles)
+	checkGolden(t, "turned", canvas)
 }
 
 func TestGoldenFullSize(t *testing.T) {

@@ -88,7 +88,7 @@ func slide(t testing.TB, w, h int) *image.YCbCr {
 	return p
 }
 
-// toRGB converts limited range BT.709 to a picture that viewers show right.
+// toRGB converts limited range BT.601 to a picture that viewers show right.
 func toRGB(p *image.YCbCr) *image.NRGBA {
 	out := image.NewNRGBA(p.Rect)
 	for y := p.Rect.Min.Y; y < p.Rect.Max.Y; y++ {
@@ -98,7 +98,7 @@ func toRGB(p *image.YCbCr) *image.NRGBA {
 			cb, cr := 255.0/224*(float64(c.Cb)-128), 255.0/224*(float64(c.Cr)-128)
 			clip := func(v float64) uint8 { return uint8(min(max(0, v+0.5), 255)) }
 			out.SetNRGBA(x, y, color.NRGBA{
-				clip(l + 1.5748*cr), clip(l - 0.1873*cb - 0.4681*cr), clip(l + 1.8556*cb), 0xff,
+				clip(l + 1.402*cr), clip(l - 0.344136*cb - 0.714136*cr), clip(l + 1.772*cb), 0xff,
 			})
 		}
 	}

@@ -16,9 +16,9 @@ func TestLimitedRange(t *testing.T) {
 		{color.Black, black()},
 		{color.White, white()},
 		{color.Gray{128}, color.YCbCr{Y: 126, Cb: 128, Cr: 128}},
-		{color.NRGBA{255, 0, 0, 255}, color.YCbCr{Y: 63, Cb: 102, Cr: 240}},
-		{color.NRGBA{0, 255, 0, 255}, color.YCbCr{Y: 173, Cb: 42, Cr: 26}},
-		{color.NRGBA{0, 0, 255, 255}, color.YCbCr{Y: 32, Cb: 240, Cr: 118}},
+		{color.NRGBA{255, 0, 0, 255}, color.YCbCr{Y: 81, Cb: 90, Cr: 240}},
+		{color.NRGBA{0, 255, 0, 255}, color.YCbCr{Y: 145, Cb: 54, Cr: 34}},
+		{color.NRGBA{0, 0, 255, 255}, color.YCbCr{Y: 41, Cb: 240, Cr: 110}},
 	} {
 		if got := LimitedRange(test.in); got != test.want {
 			t.Errorf("LimitedRange(%v) = %v, want %v", test.in, got, test.want)

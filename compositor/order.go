@@ -18,7 +18,7 @@ type member struct {
 	index  int    // in the list of that round
 	screen bool
 
-	label, avatar sticker
+	label, note, avatar sticker
 }
 
 // roster remembers who came when, so that tiles keep their places.

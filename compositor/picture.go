@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"slices"
 )
 
 // ErrPicture is returned for a picture that is empty, is not 4:2:0, or whose
@@ -68,6 +69,17 @@ func view(p *image.YCbCr, r image.Rectangle) image.YCbCr {
 	q.Y, q.Cb, q.Cr = p.Y[y:], p.Cb[c:], p.Cr[c:]
 	q.Rect = image.Rectangle{Max: r.Size()}
 	return q
+}
+
+// resize makes p a picture of another size, with any content.
+func resize(p *image.YCbCr, size image.Point) {
+	p.Rect = image.Rectangle{Max: size}
+	p.SubsampleRatio = image.YCbCrSubsampleRatio420
+	p.YStride, p.CStride = size.X, chromaLen(size.X)
+	luma, chroma := size.X*size.Y, p.CStride*chromaLen(size.Y)
+	p.Y = slices.Grow(p.Y[:0], luma)[:luma]
+	p.Cb = slices.Grow(p.Cb[:0], chroma)[:chroma]
+	p.Cr = slices.Grow(p.Cr[:0], chroma)[:chroma]
 }
 
 // copyPicture copies src to dst, which has the same size.

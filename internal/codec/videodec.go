@@ -13,6 +13,7 @@ typedef struct {
 	AVPacket *pkt;
 	AVFrame *out;      // what the decoder gives
 	AVFrame *picture;  // the newest good picture, 4:2:0
+	int matrix, full_range; // of picture; a matrix of 0 if there is no telling
 	struct SwsContext *convert; // for formats other than 8-bit 4:2:0
 } cr_dec;
 
@@ -50,12 +51,15 @@ static cr_dec *cr_dec_new(const char *name, int64_t max_pixels) {
 
 static int cr_dec_is_420(enum AVPixelFormat f) { return f == AV_PIX_FMT_YUV420P || f == AV_PIX_FMT_YUVJ420P; }
 
-// cr_dec_convert turns d->out into 8-bit 4:2:0 in d->picture.
+// cr_dec_convert turns d->out into 8-bit 4:2:0 in d->picture, with the range that
+// it has. RGB gets libswscale's default, which is BT.601.
 static int cr_dec_convert(cr_dec *d) {
 	AVFrame *o = d->out, *p = d->picture;
 	d->convert = sws_getCachedContext(d->convert, o->width, o->height, o->format,
 		o->width, o->height, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
 	if (!d->convert) return AVERROR(ENOSYS);
+	const int *k = sws_getCoefficients(SWS_CS_DEFAULT);
+	sws_setColorspaceDetails(d->convert, k, d->full_range, k, d->full_range, 0, 1 << 16, 1 << 16);
 	av_frame_unref(p);
 	p->format = AV_PIX_FMT_YUV420P;
 	p->width = o->width;
@@ -66,9 +70,19 @@ static int cr_dec_convert(cr_dec *d) {
 	return rc < 0 ? rc : 0;
 }
 
+// cr_dec_colour reads the colour of d->out. VP8 has one only (RFC 6386, section
+// 9.2); its clamping_type, which libavcodec takes for a range, is none.
+static void cr_dec_colour(cr_dec *d) {
+	d->matrix = d->full_range = 0;
+	if (d->ctx->codec_id == AV_CODEC_ID_VP8) return;
+	if (d->out->colorspace != AVCOL_SPC_UNSPECIFIED) d->matrix = d->out->colorspace;
+	d->full_range = d->out->color_range == AVCOL_RANGE_JPEG;
+}
+
 // cr_dec_take makes d->out the picture. A damaged frame is refused.
 static int cr_dec_take(cr_dec *d) {
 	if (d->out->decode_error_flags || (d->out->flags & AV_FRAME_FLAG_CORRUPT)) return AVERROR_INVALIDDATA;
+	cr_dec_colour(d);
 	if (!cr_dec_is_420(d->out->format)) return cr_dec_convert(d);
 	av_frame_unref(d->picture);
 	av_frame_move_ref(d->picture, d->out);
@@ -142,6 +156,7 @@ var decoders = map[string]string{
 type VideoDecoder struct {
 	c       *C.cr_dec
 	picture image.YCbCr
+	colour  Colour
 	have    bool
 }
 
@@ -208,8 +223,12 @@ func (d *VideoDecoder) Picture() *image.YCbCr {
 	return &d.picture
 }
 
+// Colour returns that of the newest good picture.
+func (d *VideoDecoder) Colour() Colour { return d.colour }
+
 func (d *VideoDecoder) setPicture() {
 	p := d.c.picture
+	d.colour = Colour{Matrix: uint8(d.c.matrix), FullRange: d.c.full_range != 0}
 	w, h := int(p.width), int(p.height)
 	plane := func(i, w, h int) ([]byte, int) {
 		stride := int(p.linesize[i])

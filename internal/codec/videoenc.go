@@ -20,11 +20,13 @@ static void cr_venc_setup(cr_enc *e, int w, int h, int rate_num, int rate_den, i
 	c->keyint_min = gop;
 	c->bit_rate = bit_rate;
 	c->thread_count = 1;
-	// Browsers send BT.601 in limited range; the canvas keeps it, so say so.
+	// Browsers send BT.601 in limited range, with chroma in the middle of four
+	// pixels as libyuv makes it; the canvas keeps all that, so say so.
 	c->color_range = AVCOL_RANGE_MPEG;
 	c->color_primaries = AVCOL_PRI_BT709;
 	c->color_trc = AVCOL_TRC_BT709;
 	c->colorspace = AVCOL_SPC_SMPTE170M;
+	c->chroma_sample_location = AVCHROMA_LOC_CENTER;
 	if (global_header) c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 	e->frame->format = AV_PIX_FMT_YUV420P;
 	e->frame->width = w;
