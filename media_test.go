@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -30,6 +31,7 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 	video := ffmpeg(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
 		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
 	audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-")
+	checkColour(t, file)
 	m := &movie{t: t, size: small}
 	for n := small.X * small.Y; len(video) >= n; video = video[n:] {
 		m.frames = append(m.frames, video[:n])
@@ -51,6 +53,25 @@ func (m *movie) trim(file string) {
 		m.t.Fatalf("first audio packet at %q", first)
 	}
 	m.pcm = m.pcm[-pts:]
+}
+
+// checkColour checks that the file and the stream in it say alike what the canvas
+// is: BT.709 primaries and transfer, BT.601 matrix, limited range.
+func checkColour(t testing.TB, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(data, []byte("colrnclx\x00\x01\x00\x01\x00\x06\x00")) {
+		t.Errorf("%s: no colr box with 1, 1, 6 and limited range", file)
+	}
+	stream := filepath.Join(t.TempDir(), "video.h264")
+	ffmpeg(t, "-i", file, "-map", "0:v", "-c", "copy", "-frames:v", "1", stream)
+	said := ffprobe(t, stream, "-show_entries", "stream=color_range,color_space,color_transfer,color_primaries,chroma_location")
+	if want := "tv,smpte170m,bt709,bt709,center"; said != want {
+		t.Errorf("%s: the stream says %s, want %s", file, said, want)
+	}
 }
 
 func ffmpeg(t testing.TB, args ...string) []byte {
