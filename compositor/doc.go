@@ -10,8 +10,10 @@
 // in limited range (black is Y 16, white Y 235, Cb and Cr without colour are 128)
 // and chroma in the middle of the four pixels that share it. That is what browsers
 // send, so it costs nothing; a picture of another matrix or range is converted as
-// [Tile] says. Note that the image package itself takes an image.YCbCr to be full
-// range; use [LimitedRange] to make colours.
+// [Tile] says. Where its chroma is, no WebRTC stream tells; it is taken to be in
+// the middle, which is off by half a source pixel at most. Note that the image
+// package itself takes an image.YCbCr to be full range; use [LimitedRange] to make
+// colours.
 //
 // The package decodes and encodes nothing and does not know who is in a call.
 // Text is set rune by rune, in bidirectional order but without joining: scripts
