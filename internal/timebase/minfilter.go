@@ -1,56 +1,74 @@
 package timebase
 
-import "math"
+const (
+	minSpan    = 20 * Second
+	minBuckets = 8
+)
 
-const minBuckets = 8
+// point is a value that was seen at a local time.
+type point struct{ at, value Ticks }
 
-// minFilter keeps the least value seen during the last span, to an eighth of
-// the span. Network delay only ever adds to a packet's arrival, so the least
-// difference between arrival and sending is the best estimate of the clocks'
-// offset; forgetting old values lets it follow a drifting clock.
+// ahead returns what the value is at a later time when it grows by ppb parts
+// per billion of the time that passes.
+func (p point) ahead(now Ticks, ppb int64) Ticks { return p.value + scale(now-p.at, ppb) }
+
+// scale returns ppb parts per billion of t, rounded down.
+func scale(t Ticks, ppb int64) Ticks {
+	if ppb < 0 {
+		t, ppb = -t, -ppb
+	}
+	return Ticks(Convert(int64(t), 1e9, Rate(ppb)))
+}
+
+// minFilter keeps the least value of the last minSpan, to an eighth of it,
+// measured along a line of a given slope. Time without values doesn't count, so
+// that a track that was silent is still known when it speaks again.
 type minFilter struct {
-	span    Ticks
-	started bool
-	newest  int64 // number of the newest bucket: time / (span / minBuckets)
-	least   [minBuckets]Ticks
+	buckets [minBuckets]point
+	filled  int   // buckets that hold something
+	head    int   // the newest
+	number  int64 // of the newest: its time / (minSpan / minBuckets)
+	best    point // the least of all buckets
 }
 
-func (f *minFilter) add(v, now Ticks) {
-	n := int64(now.Floor(f.span/minBuckets) / (f.span / minBuckets))
-	if !f.started {
-		f.clear()
-		f.started, f.newest = true, n
+// add takes a value; now doesn't go backwards.
+func (f *minFilter) add(v, now Ticks, slope int64) {
+	p := point{now, v}
+	number := int64(now.Floor(minSpan/minBuckets) / (minSpan / minBuckets))
+	if f.filled == 0 || number > f.number {
+		f.head = (f.head + 1) % minBuckets
+		f.filled = min(f.filled+1, minBuckets)
+		f.number = number
+		f.buckets[f.head] = p
+		f.choose(slope)
+		return
 	}
-	for ; f.newest < n && n-f.newest <= minBuckets; f.newest++ {
-		f.least[bucket(f.newest+1)] = math.MaxInt64
+	if b := &f.buckets[f.head]; b.ahead(now, slope) > v {
+		*b = p
 	}
-	if f.newest < n {
-		f.clear()
-		f.newest = n
-	}
-	i := bucket(f.newest)
-	f.least[i] = min(f.least[i], v)
-}
-
-func bucket(n int64) int { return int(((n % minBuckets) + minBuckets) % minBuckets) }
-
-func (f *minFilter) clear() {
-	for i := range f.least {
-		f.least[i] = math.MaxInt64
+	if f.best.ahead(now, slope) > v {
+		f.best = p
 	}
 }
 
-// min returns the least value, and false if there is none.
-func (f *minFilter) min() (Ticks, bool) {
-	least := Ticks(math.MaxInt64)
-	for _, v := range f.least {
-		least = min(least, v)
+// choose finds the best point. Which one it is changes with the slope and with
+// the buckets, but not with time.
+func (f *minFilter) choose(slope int64) { f.best = f.newest(f.filled, slope) }
+
+// newest returns the least point of the newest n buckets, of which there is one at least.
+func (f *minFilter) newest(n int, slope int64) point {
+	best := f.buckets[f.head]
+	for i := 1; i < min(n, f.filled); i++ {
+		p := f.buckets[(f.head-i+minBuckets)%minBuckets]
+		if p.ahead(best.at, slope) < best.value {
+			best = p
+		}
 	}
-	return least, f.started && least != math.MaxInt64
+	return best
 }
 
-// restart makes v the only value.
-func (f *minFilter) restart(v, now Ticks) {
-	f.started = false
-	f.add(v, now)
+// restart makes p the only value.
+func (f *minFilter) restart(p point) {
+	*f = minFilter{}
+	f.add(p.value, p.at, 0)
 }

@@ -1,45 +1,45 @@
 package timebase
 
 const (
-	// SlewDivisor bounds how fast a map's offset is corrected: 1/100 of the time
-	// that passes, which nobody sees or hears.
-	SlewDivisor = 100
-	// JumpLimit is the error beyond which a map jumps instead of slewing.
-	JumpLimit = 300 * Millisecond
+	// maxShares and maxEras bound what a Sync remembers.
+	maxShares = 32
+	maxEras   = 8
 
-	// settling is how long a new map follows its estimate at once: what it dates
-	// in that time is not played yet, so nobody sees or hears it move.
-	settling = Second
-
-	longSpan  = 20 * Second
-	shortSpan = 500 * Millisecond
+	// shareLife is how long a track's word counts after its last packet, and
+	// shortLife if its drift is not known yet.
+	shareLife = 600 * Second
+	shortLife = 60 * Second
 )
-
-// anchor estimates an offset from observations that are never too small.
-type anchor struct {
-	long, short minFilter
-}
-
-// observe adds a value. When everything seen lately is beyond JumpLimit, the
-// sender's clock has stalled or stepped, so the past is forgotten at once.
-func (a *anchor) observe(v, now Ticks) {
-	a.long.span, a.short.span = longSpan, shortSpan
-	since, was := a.short.newest, a.short.started
-	a.long.add(v, now)
-	a.short.add(v, now)
-	recent, ok := a.short.min()
-	least, _ := a.long.min()
-	if ok && was && since < a.short.newest && recent-least > JumpLimit {
-		a.long.restart(recent, now)
-	}
-}
 
 // Sync relates one sender's NTP clock to the local clock. All tracks of a
 // sender share one, so that they stay in sync with each other whatever their
 // network delays are (RFC 3550 section 6.4.1). The zero value is ready to use.
 // A Sync and its Maps are for one goroutine at a time.
 type Sync struct {
-	offset anchor // local - NTP
+	now    Ticks // local time of the newest packet of any track
+	shares []share
+
+	// The sender's clock may be set. What tracks say is therefore related to its
+	// first reading: eras[n % maxEras] is what to subtract after the n-th step.
+	eras  [maxEras]era
+	steps int
+}
+
+// share is what one track says about the offset local - NTP: its own quickest
+// packet against its own reports.
+type share struct {
+	of     *Map
+	sure   bool  // its reports and its arrival agree
+	offset point // as they say now
+	before point // as they said when they last agreed
+	ppb    int64 // slope of both
+	until  Ticks // when to forget it
+}
+
+// era is a span of the sender's clock without a step.
+type era struct {
+	seen  Ticks // local time by which it had begun
+	shift Ticks // NTP less what the clock would show without steps
 }
 
 // NewMap returns the map of a track whose RTP clock runs at rate.
@@ -47,83 +47,65 @@ func (s *Sync) NewMap(rate Rate) *Map {
 	return &Map{sync: s, rate: rate, rtp: Unwrapper{Bits: 32}}
 }
 
-// Map turns a track's RTP timestamps into local time. Until the first sender
-// report it goes by arrival; from then on by RTP -> NTP -> local. Changes of
-// mind are slewed, and jump only beyond JumpLimit.
-type Map struct {
-	sync *Sync
-	rate Rate
-	rtp  Unwrapper
-
-	arrival  anchor // local - RTP, from arrival alone
-	reported bool
-	ntp      Ticks // NTP - RTP, from the newest report
-
-	started bool
-	first   Ticks // local time of the first packet
-	offset  Ticks // local - RTP, as applied
-	slewed  Ticks // local time up to which the offset was slewed
+// put replaces what a track said, and forgets those that were silent for long.
+func (s *Sync) put(n share) {
+	n.before = n.offset
+	kept := s.shares[:0]
+	for _, old := range s.shares {
+		if old.of == n.of && !n.sure {
+			n.before = old.before
+		}
+		if old.of != n.of && s.now <= old.until {
+			kept = append(kept, old)
+		}
+	}
+	clear(s.shares[len(kept):])
+	if len(kept) == maxShares {
+		kept = kept[:copy(kept, kept[1:])]
+	}
+	s.shares = append(kept, n)
 }
 
-func (m *Map) ticks(rtp uint32) Ticks { return FromRate(m.rtp.Peek(rtp), m.rate) }
-
-// Observe tells the map that a packet with timestamp rtp arrived now.
-func (m *Map) Observe(rtp uint32, now Ticks) {
-	t := FromRate(m.rtp.Unwrap(rtp), m.rate)
-	m.arrival.observe(now-t, now)
-	if m.reported {
-		m.sync.offset.observe(now-t-m.ntp, now)
+// offset returns local - NTP: by the track with the least delay. A track in
+// doubt has a say where it doesn't contradict the others.
+func (s *Sync) offset() (least Ticks, known bool) {
+	for i := range s.shares {
+		h := &s.shares[i]
+		if v := h.offset.ahead(s.now, h.ppb); h.sure && (!known || v < least) {
+			least, known = v, true
+		}
 	}
-	m.steer(now)
+	sure := least
+	for i := range s.shares {
+		if h := &s.shares[i]; known && !h.sure {
+			if v := h.likely(sure, s.now); near(v, sure, JumpLimit) {
+				least = min(least, v)
+			}
+		}
+	}
+	return least, known
 }
 
-// Report tells the map that the sender's clock showed ntp at RTP time rtp (the
-// sender information of an RTCP sender report, RFC 3550 section 6.4.1). Reports
-// that come before any packet are ignored: they can't be related to anything.
-func (m *Map) Report(ntp uint64, rtp uint32) {
-	if !m.started {
-		return
+// likely returns which of the two things that a track in doubt says is nearer to
+// what others are sure of. If its own RTP clock stepped, the offset is what it
+// was; if the path changed, it is what arrival says now.
+func (h *share) likely(sure, now Ticks) Ticks {
+	was, is := h.before.ahead(now, h.ppb), h.offset.ahead(now, h.ppb)
+	if abs(was-sure) < abs(is-sure) {
+		return was
 	}
-	m.ntp = FromNTP(ntp) - m.ticks(rtp)
-	m.reported = true
+	return is
 }
 
-// target returns the best estimate of local - RTP.
-func (m *Map) target() Ticks {
-	byArrival, _ := m.arrival.long.min()
-	if !m.reported {
-		return byArrival
-	}
-	offset, ok := m.sync.offset.long.min()
-	if !ok {
-		return byArrival
-	}
-	return m.ntp + offset
+// step notes that the sender's clock was set: from now on it shows shift more
+// than if it never had been.
+func (s *Sync) step(shift, seen Ticks) (number int) {
+	s.steps++
+	s.eras[s.steps%maxEras] = era{seen, shift}
+	return s.steps
 }
 
-func (m *Map) steer(now Ticks) {
-	target := m.target()
-	diff := target - m.offset
-	if !m.started {
-		m.started, m.first = true, now
-	}
-	if now-m.first < settling || diff > JumpLimit || diff < -JumpLimit {
-		m.offset, m.slewed = target, now
-		return
-	}
-	step := (now - m.slewed) / SlewDivisor
-	if step <= 0 {
-		return
-	}
-	m.slewed += step * SlewDivisor
-	m.offset += min(max(diff, -step), step)
-}
+// oldest returns the number of the oldest step that is remembered.
+func (s *Sync) oldest() int { return max(0, s.steps-maxEras+1) }
 
-// At returns the local time of timestamp rtp, and false before the first Observe.
-func (m *Map) At(rtp uint32) (Ticks, bool) {
-	return m.ticks(rtp) + m.offset, m.started
-}
-
-// Reset forgets the track's RTP clock, as after a change of SSRC. What is known
-// of the sender's NTP clock stays.
-func (m *Map) Reset() { *m = *m.sync.NewMap(m.rate) }
+func (s *Sync) era(number int) era { return s.eras[number%maxEras] }

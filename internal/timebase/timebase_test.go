@@ -240,15 +240,3 @@ func TestResetForgetsTheRTPClock(t *testing.T) {
 	s.run(5*Second, 6*Second, 10*Millisecond, 0, false)
 	within(t, "after a change of SSRC", s.errorAt(t, 6*Second, 10*Millisecond), Millisecond)
 }
-
-func FuzzMap(f *testing.F) {
-	f.Add(uint32(0), uint32(960), int64(0), int64(960), uint64(1<<40))
-	f.Add(uint32(math.MaxUint32), uint32(0), int64(-5), int64(math.MaxInt64/4), uint64(math.MaxUint64))
-	f.Fuzz(func(_ *testing.T, a, b uint32, t1, t2 int64, ntp uint64) {
-		m := new(Sync).NewMap(90000)
-		m.Observe(a, Ticks(t1))
-		m.Report(ntp, b)
-		m.Observe(b, Ticks(t2))
-		m.At(a)
-	})
-}

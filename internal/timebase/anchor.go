@@ -1,0 +1,73 @@
+package timebase
+
+// confirm is for how long an offset must be beyond JumpLimit until it is
+// believed. With the time until the next packet it is half a second.
+const confirm = 400 * Millisecond
+
+// anchor estimates an offset from values that are never too small, because the
+// network only ever adds delay: their least, along the slope at which the two
+// clocks drift apart.
+type anchor struct {
+	window minFilter
+	drift  drift
+
+	beyond bool  // the last values were all beyond JumpLimit, and near each other
+	since  Ticks // when that began
+	least  point // of these
+}
+
+// observe takes a value and reports whether the estimate jumped. When everything
+// seen for a while is beyond JumpLimit, the sender's clock has stalled or
+// stepped, and the past is forgotten at once. A value alone proves nothing,
+// except while the anchor is new and has seen little more than that.
+func (a *anchor) observe(v, now Ticks, fresh bool) (jumped bool) {
+	if a.window.filled > 0 {
+		off := v - a.at(now)
+		if off > JumpLimit || !fresh && off < -JumpLimit {
+			return a.suspect(point{now, v})
+		}
+	}
+	a.beyond = false
+	a.add(point{now, v})
+	return false
+}
+
+func (a *anchor) add(p point) {
+	changed := a.drift.add(p)
+	a.window.add(p.value, p.at, a.slope())
+	if changed {
+		a.window.choose(a.slope())
+	}
+}
+
+// suspect takes a value beyond JumpLimit.
+func (a *anchor) suspect(p point) (jumped bool) {
+	if !a.beyond || !near(p.value, a.least.value, JumpLimit) {
+		a.beyond, a.since, a.least = true, p.at, p
+		return false
+	}
+	if p.value < a.least.value {
+		a.least = p
+	}
+	if p.at-a.since < confirm {
+		return false
+	}
+	a.beyond = false
+	a.window.restart(a.least)
+	return true
+}
+
+// slope is that of the estimate: what of the drift could be jitter is left out,
+// as it would only add to it.
+func (a *anchor) slope() int64 { return a.drift.least }
+
+// at returns the estimate at a time; there must have been a value.
+func (a *anchor) at(now Ticks) Ticks { return a.window.best.ahead(now, a.slope()) }
+
+// recent is at, from the last 2.5 to 5 s alone.
+func (a *anchor) recent(now Ticks) Ticks {
+	return a.window.newest(2, a.slope()).ahead(now, a.slope())
+}
+
+// near reports whether a and b are at most limit apart.
+func near(a, b, limit Ticks) bool { return a-b <= limit && b-a <= limit }
