@@ -57,7 +57,9 @@ func (m *Map) Observe(rtp uint32, now Ticks) {
 	}
 	m.spread.add(v-m.arrival.at(m.now), m.now)
 	m.retry()
-	m.share()
+	if m.fresh() || m.reports.doubtful {
+		m.share()
+	}
 	m.steer(m.target())
 	m.started = true
 }
@@ -65,9 +67,12 @@ func (m *Map) Observe(rtp uint32, now Ticks) {
 // fresh reports whether the map has just begun.
 func (m *Map) fresh() bool { return !m.started || m.now-m.first < settling }
 
-// share tells the other tracks what this one knows of the sender's clock.
+// share tells the other tracks what this one knows of the sender's clock. It
+// does so with each good report, which proves that RTP has not stepped since the
+// one before, and with each packet only as long as everything is new or in doubt.
 func (m *Map) share() {
-	if m.reports.line.empty() {
+	r := &m.reports
+	if r.line.empty() {
 		return
 	}
 	at, life := m.arrival.at(m.now), Ticks(shortLife)
@@ -75,9 +80,9 @@ func (m *Map) share() {
 		life = shareLife
 	}
 	m.sync.put(share{
-		of: m, sure: !m.reports.doubtful,
-		offset: point{m.now, at - m.reports.line.at(m.now-at)},
-		ppb:    m.arrival.slope() - m.reports.line.ppb,
+		of: m, sure: !r.doubtful,
+		offset: point{m.now, at - r.line.at(m.now-at)},
+		ppb:    m.arrival.slope() - r.line.ppb,
 		until:  m.now + life,
 	})
 }

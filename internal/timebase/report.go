@@ -75,6 +75,7 @@ func (m *Map) continues(x, y Ticks) bool {
 	r := &m.reports
 	now := m.sync.now
 	if r.fits(x, y-r.shift, now) {
+		m.stats.Outliers += r.puzzle.n
 		m.take(x, y)
 		return true
 	}
@@ -127,14 +128,13 @@ func (m *Map) moved(at Ticks) Ticks {
 	return at - m.reports.fit.ahead(m.sync.now, m.arrival.slope())
 }
 
-// take adds a report to the line, and lays all doubts to rest.
+// take adds a report to the line, lays all doubts to rest, and lets others know.
 func (m *Map) take(x, y Ticks) {
 	r := &m.reports
 	r.line.add(x, y-r.shift)
 	r.fit = point{m.sync.now, m.arrival.at(m.sync.now)}
-	r.doubtful = false
-	m.stats.Outliers += r.puzzle.n
-	r.puzzle = puzzle{}
+	r.doubtful, r.puzzle = false, puzzle{}
+	m.share()
 }
 
 // ponder takes a report that contradicts what is known. If others agree with it
@@ -154,27 +154,25 @@ func (m *Map) ponder(r report) {
 	}
 	off = p.mean()
 	y = m.expected(x) + off + m.reports.shift
-	if m.reports.usable() {
-		if moved := m.moved(m.arrival.recent(m.sync.now)); near(off, moved, abs(moved)) {
-			off = 0
-		}
+	recent := m.arrival.recent(m.sync.now)
+	if moved := m.moved(recent); m.reports.usable() && near(off, moved, abs(moved)) {
+		m.arrival.window.restart(point{m.sync.now, recent})
+		m.reports.restart(x, y-m.reports.shift, m.sync.now)
+	} else {
+		m.step(x, y, off)
 	}
-	m.resolve(x, y, off)
+	m.take(x, y)
 }
 
-// resolve believes a series of reports that says the sender's clock was set by
-// step, or, if that is 0, the track's RTP clock.
-func (m *Map) resolve(x, y, step Ticks) {
+// step believes that the sender's clock was set. The line stays if there is one
+// to be trusted.
+func (m *Map) step(x, y, by Ticks) {
 	r := &m.reports
-	if step != 0 {
-		r.enter(m.sync, m.sync.step(r.shift+step, r.puzzle.from))
-		m.stats.NTPSteps++
-	}
-	if step == 0 || !r.usable() {
+	r.enter(m.sync, m.sync.step(r.shift+by, r.puzzle.from))
+	m.stats.NTPSteps++
+	if !r.usable() {
 		r.restart(x, y-r.shift, m.sync.now)
 	}
-	r.puzzle = puzzle{}
-	m.take(x, y)
 }
 
 // expected returns the NTP - RTP that a report at RTP time x should tell: by the

@@ -170,11 +170,15 @@ func TestTracksOfOneSenderAgree(t *testing.T) {
 	within(t, "audio", a-20*Millisecond, 2*Millisecond)
 }
 
-func TestReportBeforeMediaIsIgnored(t *testing.T) {
+func TestStrangeReportBeforeMediaIsIgnored(t *testing.T) {
 	s := newSender(new(Sync), 48000, 99)
-	s.m.Report(1<<60, 42)
+	s.m.Report(1<<60, 2_000_000_000)
 	s.run(0, Second, 10*Millisecond, 0, false)
 	within(t, "after a lone report", s.errorAt(t, Second, 10*Millisecond), Millisecond)
+	s.run(Second, 2*Second, 10*Millisecond, 0, false)
+	if st := s.m.Stats(); st.ByReports || st.Outliers != 1 {
+		t.Errorf("%+v", st)
+	}
 }
 
 func TestCorrectionsAreSlewed(t *testing.T) {
