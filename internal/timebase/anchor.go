@@ -11,9 +11,9 @@ type anchor struct {
 	window minFilter
 	drift  drift
 
-	beyond bool  // the last values were all beyond JumpLimit, and near each other
-	since  Ticks // when that began
-	least  point // of these
+	beyond bool  // the last values were all beyond JumpLimit, and near the first of them
+	first  point // of these
+	least  point
 }
 
 // observe takes a value and reports whether the estimate jumped. When everything
@@ -40,16 +40,17 @@ func (a *anchor) add(p point) {
 	}
 }
 
-// suspect takes a value beyond JumpLimit.
+// suspect takes a value beyond JumpLimit. Values that fall quickly are of what
+// was held up and is catching up.
 func (a *anchor) suspect(p point) (jumped bool) {
-	if !a.beyond || !near(p.value, a.least.value, JumpLimit) {
-		a.beyond, a.since, a.least = true, p.at, p
+	if !a.beyond || !near(p.value, a.first.value, JumpLimit) {
+		a.beyond, a.first, a.least = true, p, p
 		return false
 	}
 	if p.value < a.least.value {
 		a.least = p
 	}
-	if p.at-a.since < confirm {
+	if p.at-a.first.at < confirm {
 		return false
 	}
 	a.beyond = false

@@ -39,6 +39,16 @@ func TestLineFollowsItsPoints(t *testing.T) {
 	}
 }
 
+// Two reports that are a few ms apart don't make a slope.
+func TestLineDoubtsEarlySlopes(t *testing.T) {
+	var l line
+	l.add(0, 0)
+	l.add(cellSpan, 5*ms)
+	if got := l.at(2 * cellSpan); got > 6*ms {
+		t.Error(got.Duration())
+	}
+}
+
 func TestLineIgnoresWhatIsOld(t *testing.T) {
 	var l line
 	l.add(0, 5)
@@ -89,20 +99,22 @@ func TestMinFilterAgainstItsTwin(t *testing.T) {
 
 func TestDriftOfTheLowerEdge(t *testing.T) {
 	for _, ppb := range []int64{0, 50_000, 200_000, -200_000, 400_000, -400_000} {
-		rng := rand.New(rand.NewPCG(7, 7))
-		var d drift
-		for now := Ticks(0); now < 300*Second; now += 20 * ms {
-			if d.known && now < 30*Second {
-				t.Fatal("known too early")
+		for _, change := range []Ticks{35 * Second, 100 * Second} {
+			rng := rand.New(rand.NewPCG(7, 7))
+			var d drift
+			for now := Ticks(0); now < 300*Second; now += 20 * ms {
+				path := Ticks(0)
+				if now > change {
+					path = 80 * ms
+				}
+				d.add(point{now, scale(now, ppb) + path + Ticks(rng.Int64N(int64(30*ms)))})
+				if d.known && (now < 40*Second || abs(Ticks(d.ppb-ppb)) > 50_000) {
+					t.Fatalf("%d ppb at %v, want %d", d.ppb, now.Duration(), ppb)
+				}
 			}
-			step := Ticks(0)
-			if now > 100*Second {
-				step = 80 * ms // the path changes
+			if !d.known || abs(Ticks(d.ppb-ppb)) > 10_000 || abs(Ticks(d.least)) > abs(Ticks(d.ppb)) {
+				t.Errorf("%d ppb, at least %d, want %d", d.ppb, d.least, ppb)
 			}
-			d.add(point{now, scale(now, ppb) + step + Ticks(rng.Int64N(int64(30*ms)))})
-		}
-		if !d.known || abs(Ticks(d.ppb-ppb)) > 10_000 {
-			t.Errorf("%d ppb, want %d", d.ppb, ppb)
 		}
 	}
 }

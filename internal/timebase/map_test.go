@@ -50,14 +50,18 @@ func TestReportsThatAreOff(t *testing.T) {
 				t.Errorf("%+v %+v", a, v)
 			}
 		}},
-		{name: "one", length: 90 * Second, tracks: []origin{audio(steady(20 * ms)), video(steady(90 * ms)).with(func(o *origin) {
+		{name: "two in a row", length: 90 * Second, tracks: []origin{audio(steady(20 * ms)), video(steady(90 * ms)).with(func(o *origin) {
 			o.lie = func(n int, _ *rand.Rand) Ticks {
-				if n == 40 {
-					return 77777 * Second
+				if n == 40 || n == 41 {
+					return Ticks(n) * 777 * Second
 				}
 				return 0
 			}
-		})}, expect: []expectation{{from: 20 * Second, until: 90 * Second, delay: 20 * ms, within: ms / 2, lips: ms / 2, still: ms / 4}}},
+		})}, expect: []expectation{{from: 20 * Second, until: 90 * Second, delay: 20 * ms, within: ms / 2, lips: ms / 2, still: ms / 4}}, after: func(t *testing.T, maps []*Map) {
+			if st := maps[1].Stats(); st.Outliers != 2 || st.NTPSteps != 0 {
+				t.Errorf("%+v", st)
+			}
+		}},
 	})
 }
 
@@ -113,6 +117,9 @@ func TestSenderSetsItsClock(t *testing.T) {
 				},
 				expect: []expectation{{from: 30 * Second, until: 240 * Second, delay: 20 * ms, within: 4 * ms, lips: 4 * ms}},
 				after: func(t *testing.T, maps []*Map) {
+					if n := maps[0].sync.steps; n != 2 {
+						t.Errorf("the clock was set %d times", n)
+					}
 					for _, m := range maps {
 						if st := m.Stats(); st.NTPSteps != 2 || st.Outliers != 0 || !st.ByReports || st.Jumps != 0 {
 							t.Errorf("%+v", st)
@@ -158,6 +165,19 @@ func TestTimestampsStep(t *testing.T) {
 		}
 	}
 	runScenes(t, scenes)
+}
+
+// What came before a step back must not be waited for until RTP is there again.
+func TestNothingIsDatedInTheFuture(t *testing.T) {
+	s := newSender(new(Sync), 48000, 1<<31)
+	s.run(0, 10*Second, 20*ms, 0, true)
+	old := s.rtp(10*Second - 20*ms)
+	s.first -= 3600 * Second
+	s.run(10*Second, 11*Second, 20*ms, 0, false)
+	if at, _ := s.m.At(old); at > 11*Second+JumpLimit {
+		t.Errorf("dated %v", at.Duration())
+	}
+	within(t, "after the step", s.errorAt(t, 11*Second, 20*ms), ms)
 }
 
 // A step below JumpLimit shows in the reports only.
@@ -237,6 +257,15 @@ func TestPathChanges(t *testing.T) {
 	quicker := func() path { return steady(100*ms).from(at, steady(40*ms)) }
 	slower := func() path { return steady(40*ms).from(at, steady(100*ms)) }
 	far := func() path { return steady(40*ms).from(at, steady(440*ms)) }
+	// Nothing comes for 2 s; then what was held up comes at twice the speed.
+	outage := func() path {
+		return func(t Ticks, _ *rand.Rand) Ticks {
+			if t < at || t >= at+4*Second {
+				return 20 * ms
+			}
+			return 20*ms + 2*Second - (t-at)/2
+		}
+	}
 	held := func() path { return bursty(20*ms, 200*ms) }
 	shaking := func() path { return jittery(20*ms, 300*ms) }
 	var scenes []scene
@@ -258,6 +287,7 @@ func TestPathChanges(t *testing.T) {
 			{from: 10 * Second, until: at, delay: 40 * ms, within: ms, lips: ms},
 			{from: at + 1000*ms, until: 90 * Second, delay: 440 * ms, within: ms, lips: ms},
 		}},
+		{"outage", outage, []expectation{{from: 10 * Second, until: 90 * Second, delay: 20 * ms, within: ms, lips: ms, still: ms}}},
 		{"bursts", held, []expectation{{from: 10 * Second, until: 90 * Second, delay: 20 * ms, within: ms, lips: ms, still: ms}}},
 		// By arrival alone, the least of 25 pictures/s for 20 s wanders by some ms.
 		{"jitter", shaking, []expectation{{from: 25 * Second, until: 90 * Second, delay: 20 * ms, within: 6 * ms, lips: 6 * ms, still: 6 * ms}}},
@@ -280,11 +310,13 @@ func TestBurstAtTheStart(t *testing.T) {
 	early := func(o *origin) { o.late, o.reports = 100*ms, Second }
 	none := func(o *origin) { o.reports = 0 }
 	a, v := audio(cached(3*Second)), video(cached(3*Second))
+	hole := func(o *origin) { o.mute = func(at Ticks) bool { return 200*ms < at && at < 3*Second } }
 	right := []expectation{{from: 3021 * ms, until: 30 * Second, delay: 20 * ms, within: ms, lips: ms}}
 	runScenes(t, []scene{
 		{name: "without reports", length: 30 * Second, tracks: []origin{a.with(none), v.with(none)}, expect: right},
 		{name: "with reports", length: 30 * Second, tracks: []origin{a.with(early), v.with(early)}, expect: right},
 		{name: "of video only", length: 30 * Second, tracks: []origin{audio(steady(20 * ms)).with(early), v.with(early)}, expect: right},
+		{name: "that ends long before what is live", length: 30 * Second, tracks: []origin{a.with(none).with(hole)}, expect: right},
 		{name: "is all there is", length: 3 * Second, tracks: []origin{a.with(early)}, after: func(t *testing.T, maps []*Map) {
 			for at := Ticks(0); at < 3*Second; at += 20 * ms {
 				got, _ := maps[0].At(a.timestamp(at))

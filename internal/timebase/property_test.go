@@ -113,6 +113,24 @@ func TestSyncForgetsOldTracks(t *testing.T) {
 	}
 }
 
+func TestTracksInDoubtDoNotContradict(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		sure, before, is Ticks
+		want             Ticks
+	}{
+		{"its RTP stepped", 1000 * ms, 930 * ms, 400 * ms, 930 * ms},
+		{"the path changed", 1400 * ms, 930 * ms, 1330 * ms, 1330 * ms},
+		{"both", 1400 * ms, 930 * ms, 500 * ms, 1400 * ms},
+		{"it is the slower one", 1000 * ms, 1100 * ms, 9000 * ms, 1000 * ms},
+	} {
+		s := Sync{shares: []share{{sure: true, offset: point{0, c.sure}}, {offset: point{0, c.is}, before: point{0, c.before}}}}
+		if got, known := s.offset(); !known || got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got.Duration(), c.want.Duration())
+		}
+	}
+}
+
 func TestObserveAllocatesNothing(t *testing.T) {
 	h := newHostile(1)
 	for range 1000 {
