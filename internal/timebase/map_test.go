@@ -74,8 +74,8 @@ func TestDrift(t *testing.T) {
 			length: hours,
 			ntp:    func(t Ticks) Ticks { return 3_900_000_000*Second + fast(c[0])(t) },
 			tracks: []origin{
-				audio(jittery(20*ms, 10*ms)).with(func(o *origin) { o.every, o.rtp, o.lie = 100*ms, fast(c[0]+c[1]), shaky(2*ms, 0) }),
-				video(jittery(50*ms, 30*ms)).with(func(o *origin) { o.every, o.rtp, o.lie = 200*ms, fast(c[0]+c[2]), shaky(2*ms, 0) }),
+				audio(jittery(20*ms, 10*ms)).with(func(o *origin) { o.every, o.rtp, o.lie = 200*ms, fast(c[0]+c[1]), shaky(2*ms, 0) }),
+				video(jittery(50*ms, 30*ms)).with(func(o *origin) { o.every, o.rtp, o.lie = 400*ms, fast(c[0]+c[2]), shaky(2*ms, 0) }),
 			},
 			expect: []expectation{{from: 60 * Second, until: hours, delay: 20 * ms, within: 5 * ms, lips: 5 * ms}},
 			after: func(t *testing.T, maps []*Map) {
@@ -165,6 +165,54 @@ func TestTimestampsStep(t *testing.T) {
 		}
 	}
 	runScenes(t, scenes)
+}
+
+// A computer that slept: RTP stood still, and the wall clock was set on waking.
+func TestSleep(t *testing.T) {
+	const from, until = 40 * Second, 70 * Second
+	sleep := func(o *origin) {
+		o.mute = func(at Ticks) bool { return from <= at && at < until }
+		o.rtp = o.rtp.steps(until, from-until)
+	}
+	runScenes(t, []scene{{
+		name: "and the wall clock is set", length: 150 * Second,
+		ntp:    clock(func(t Ticks) Ticks { return 3_900_000_000*Second + t }).steps(until, 7*Second),
+		tracks: []origin{audio(jittery(20*ms, 10*ms)).with(sleep), video(jittery(90*ms, 30*ms)).with(sleep)},
+		expect: []expectation{
+			{from: until + 600*ms, until: 150 * Second, delay: 20 * ms, within: 15 * ms, lips: 15 * ms},
+			{from: until + 25*Second, until: 150 * Second, delay: 20 * ms, within: 4 * ms, lips: 4 * ms},
+		},
+		after: func(t *testing.T, maps []*Map) {
+			if a, v := maps[0].Stats(), maps[1].Stats(); !a.ByReports || !v.ByReports {
+				t.Errorf("%+v %+v", a, v)
+			}
+		},
+	}})
+}
+
+// Reports of one track that are of another clock than the others' relate it to
+// nothing, and do no harm.
+func TestTracksOfDifferentClocks(t *testing.T) {
+	other := func(t Ticks) Ticks { return 500*Second + t }
+	late := func(o *origin) {
+		o.late = 30 * Second
+		o.mute = func(at Ticks) bool { return at < 30*Second }
+	}
+	a, v := audio(jittery(20*ms, 10*ms)), video(jittery(40*ms, 10*ms))
+	runScenes(t, []scene{{
+		name: "video", length: 90 * Second,
+		tracks: []origin{a, v.with(func(o *origin) { o.ntp = other }), v.with(late)},
+		expect: []expectation{
+			{from: 5 * Second, until: 90 * Second, delay: 20 * ms, within: 2 * ms, only: 1},
+			{from: 5 * Second, until: 90 * Second, delay: 40 * ms, within: 21 * ms, only: 2},
+			{from: 50 * Second, until: 90 * Second, delay: 20 * ms, within: 2 * ms, only: 3},
+		},
+		after: func(t *testing.T, maps []*Map) {
+			if a, b := maps[0].Stats(), maps[2].Stats(); !a.ByReports || !b.ByReports {
+				t.Errorf("%+v %+v", a, b)
+			}
+		},
+	}})
 }
 
 // What came before a step back must not be waited for until RTP is there again.

@@ -113,6 +113,26 @@ func TestSyncForgetsOldTracks(t *testing.T) {
 	}
 }
 
+func TestReportsMayBeOffByMoreAfterSilence(t *testing.T) {
+	var r relation
+	r.restart(0, 0, new(Sync))
+	for _, c := range []struct {
+		off, silence Ticks
+		fits         bool
+	}{
+		{19 * ms, Second, true},
+		{-21 * ms, Second, false},
+		{-45 * ms, 60 * Second, true},
+		{55 * ms, 60 * Second, false},
+		{299 * ms, 36000 * Second, true},
+		{301 * ms, 36000 * Second, false},
+	} {
+		if got := r.fits(c.silence, c.off, c.silence); got != c.fits {
+			t.Errorf("%v after %v: %v", c.off.Duration(), c.silence.Duration(), got)
+		}
+	}
+}
+
 func TestTracksInDoubtDoNotContradict(t *testing.T) {
 	for _, c := range []struct {
 		name             string

@@ -5,7 +5,7 @@ const (
 	// senders are off by a few ms.
 	reportError = 20 * Millisecond
 	// agedError is what is added to it per time since the last good report, as
-	// the clocks may have drifted: one part in so many.
+	// the clocks may have drifted: one part in so many, up to JumpLimit.
 	agedError = 2000
 
 	// reach is how far the RTP time of a report may be from the newest packets.
@@ -26,6 +26,7 @@ type relation struct {
 
 	era   int   // number of the step of the sender's clock up to which
 	shift Ticks // the line's NTP is corrected, and by how much
+	aware int   // steps that were known when the line was born
 
 	// doubtful is set when packets say that RTP or the path stepped, until a
 	// report tells which.
@@ -64,13 +65,14 @@ func (r *relation) usable() bool { return !r.line.empty() && !r.doubtful }
 
 // fits reports whether y at RTP time x is what the line predicts.
 func (r *relation) fits(x, y, now Ticks) bool {
-	return !r.line.empty() && near(y, r.line.at(x), reportError+max(0, now-r.fit.at)/agedError)
+	aged := max(0, now-r.fit.at) / agedError
+	return !r.line.empty() && near(y, r.line.at(x), min(reportError+aged, JumpLimit))
 }
 
 // restart makes a report the only one.
-func (r *relation) restart(x, y, now Ticks) {
+func (r *relation) restart(x, y Ticks, s *Sync) {
 	r.line.restart(x, y)
-	r.born = now
+	r.born, r.aware = s.now, s.steps
 }
 
 // enter moves on to an era of the sender's clock. The line stays.

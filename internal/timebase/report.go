@@ -61,7 +61,7 @@ func (m *Map) reachable(x Ticks) bool {
 // that were over when this one's first report came.
 func (m *Map) catchUp() {
 	r := &m.reports
-	for n := max(r.era+1, m.sync.oldest()); n <= m.sync.steps && !r.line.empty(); n++ {
+	for n := max(r.era, r.aware, m.sync.oldest()-1) + 1; n <= m.sync.steps && !r.line.empty(); n++ {
 		if e := m.sync.era(n); r.born >= e.seen {
 			r.line.shift(r.shift - e.shift)
 			r.enter(m.sync, n)
@@ -98,7 +98,7 @@ func (m *Map) begins(x, y Ticks) bool {
 	case r.line.empty():
 		return m.joins(x, y)
 	case r.doubtful && near(y-r.shift-r.line.at(x), m.moved(m.arrival.at(m.sync.now)), JumpLimit):
-		r.restart(x, y-r.shift, m.sync.now)
+		r.restart(x, y-r.shift, m.sync)
 		m.take(x, y)
 		return true
 	}
@@ -114,7 +114,7 @@ func (m *Map) joins(x, y Ticks) bool {
 		shift := m.sync.era(n).shift
 		if !known || near(at-(y-shift), offset, maxExcess) {
 			m.reports.enter(m.sync, n)
-			m.reports.restart(x, y-shift, m.sync.now)
+			m.reports.restart(x, y-shift, m.sync)
 			m.take(x, y)
 			return true
 		}
@@ -157,7 +157,7 @@ func (m *Map) ponder(r report) {
 	recent := m.arrival.recent(m.sync.now)
 	if moved := m.moved(recent); m.reports.usable() && near(off, moved, abs(moved)) {
 		m.arrival.window.restart(point{m.sync.now, recent})
-		m.reports.restart(x, y-m.reports.shift, m.sync.now)
+		m.reports.restart(x, y-m.reports.shift, m.sync)
 	} else {
 		m.step(x, y, off)
 	}
@@ -171,7 +171,7 @@ func (m *Map) step(x, y, by Ticks) {
 	r.enter(m.sync, m.sync.step(r.shift+by, r.puzzle.from))
 	m.stats.NTPSteps++
 	if !r.usable() {
-		r.restart(x, y-r.shift, m.sync.now)
+		r.restart(x, y-r.shift, m.sync)
 	}
 }
 

@@ -159,7 +159,7 @@ func (s *scene) run(t *testing.T) {
 	for i, o := range s.tracks {
 		maps[i] = sync.NewMap(o.rate)
 	}
-	newest := make([]Ticks, len(s.tracks))
+	newest, off := make([]Ticks, len(s.tracks)), make([]Ticks, len(s.tracks))
 	w := make([]watch, len(s.expect))
 	for _, e := range s.events(rng) {
 		if e.report {
@@ -174,7 +174,7 @@ func (s *scene) run(t *testing.T) {
 		}
 		maps[e.track].Observe(e.rtp, e.arrival)
 		newest[e.track] = max(newest[e.track], e.sent)
-		off := s.errors(maps, newest)
+		s.errors(maps, newest, off)
 		for i := range s.expect {
 			w[i].look(&s.expect[i], off, e.arrival)
 		}
@@ -187,14 +187,12 @@ func (s *scene) run(t *testing.T) {
 	}
 }
 
-// errors returns by how much each map dates its newest packet too late.
-func (s *scene) errors(maps []*Map, newest []Ticks) []Ticks {
-	off := make([]Ticks, len(maps))
+// errors puts into off by how much each map dates its newest packet too late.
+func (s *scene) errors(maps []*Map, newest, off []Ticks) {
 	for i, m := range maps {
 		at, _ := m.At(s.tracks[i].timestamp(newest[i]))
 		off[i] = at - newest[i]
 	}
-	return off
 }
 
 // watch keeps the extremes of what was seen.

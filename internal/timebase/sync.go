@@ -18,6 +18,7 @@ const (
 type Sync struct {
 	now    Ticks // local time of the newest packet of any track
 	shares []share
+	last   Ticks // what offset returned when it was last known
 
 	// The sender's clock may be set. What tracks say is therefore related to its
 	// first reading: eras[n % maxEras] is what to subtract after the n-th step.
@@ -67,7 +68,8 @@ func (s *Sync) put(n share) {
 }
 
 // offset returns local - NTP: by the track with the least delay. A track in
-// doubt has a say where it doesn't contradict the others.
+// doubt has a say where it doesn't contradict the others. When none is sure, it
+// is not known, and what it was is returned.
 func (s *Sync) offset() (least Ticks, known bool) {
 	for i := range s.shares {
 		h := &s.shares[i]
@@ -75,15 +77,19 @@ func (s *Sync) offset() (least Ticks, known bool) {
 			least, known = v, true
 		}
 	}
+	if !known {
+		return s.last, false
+	}
 	sure := least
 	for i := range s.shares {
-		if h := &s.shares[i]; known && !h.sure {
+		if h := &s.shares[i]; !h.sure {
 			if v := h.likely(sure, s.now); near(v, sure, JumpLimit) {
 				least = min(least, v)
 			}
 		}
 	}
-	return least, known
+	s.last = least
+	return least, true
 }
 
 // likely returns which of the two things that a track in doubt says is nearer to
