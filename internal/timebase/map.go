@@ -21,8 +21,9 @@ const (
 )
 
 // Map turns a track's RTP timestamps into local time. Until the first sender
-// report it goes by arrival; from then on by RTP -> NTP -> local. Changes of
-// mind are slewed, and jump only beyond JumpLimit.
+// report it goes by arrival; from then on by RTP -> NTP -> local, and by arrival
+// again while packets and reports contradict each other. Changes of mind are
+// slewed, and jump only beyond JumpLimit.
 type Map struct {
 	sync *Sync
 	rate Rate
@@ -43,7 +44,8 @@ type Map struct {
 	stats  MapStats
 }
 
-// Observe tells the map that a packet with timestamp rtp arrived now.
+// Observe tells the map that a packet with timestamp rtp arrived now. Times that
+// go back a little are taken as they are; the map's own time stands meanwhile.
 func (m *Map) Observe(rtp uint32, now Ticks) {
 	now = min(max(now, -latest), latest)
 	v := now - FromRate(m.rtp.Unwrap(rtp), m.rate)

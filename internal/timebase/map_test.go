@@ -68,7 +68,7 @@ func TestReportsThatAreOff(t *testing.T) {
 func TestDrift(t *testing.T) {
 	const hours = 4 * 3600 * Second
 	var scenes []scene
-	for _, c := range [][3]int64{{200, 0, 0}, {-200, 0, 0}, {0, 200, -200}, {200, -200, 200}, {-200, 200, -150}, {0, 0, 0}} {
+	for _, c := range [][3]int64{{-200, 0, 0}, {0, 200, -200}, {200, -200, 200}, {-200, 200, -150}} {
 		scenes = append(scenes, scene{
 			name:   fmt.Sprintf("sender %d ppm, audio %d, video %d", c[0], c[1], c[2]),
 			length: hours,
@@ -201,7 +201,7 @@ func TestTracksOfDifferentClocks(t *testing.T) {
 	a, v := audio(jittery(20*ms, 10*ms)), video(jittery(40*ms, 10*ms))
 	runScenes(t, []scene{{
 		name: "video", length: 90 * Second,
-		tracks: []origin{a, v.with(func(o *origin) { o.ntp = other }), v.with(late)},
+		tracks: []origin{a.with(func(o *origin) { o.late = 300 * ms }), v.with(func(o *origin) { o.ntp = other }), v.with(late)},
 		expect: []expectation{
 			{from: 5 * Second, until: 90 * Second, delay: 20 * ms, within: 2 * ms, only: 1},
 			{from: 5 * Second, until: 90 * Second, delay: 40 * ms, within: 21 * ms, only: 2},
