@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/callreel/callreel/internal/timebase"
@@ -10,11 +9,12 @@ import (
 // assembler finds the access units of a video stream whose packets are in order.
 type assembler struct {
 	codec depacketiser
-	chain dependency
+	chain chain
 	ran   bool // a key frame was handed out since the last start
 
 	open    bool // an access unit is under way
-	bad     bool // and cannot be completed
+	bad     bool // and nothing of it is of use
+	lost    int  // packets missing in it, or at its end
 	ts      int64
 	arrival timebase.Ticks
 }
@@ -27,18 +27,26 @@ func (r *Receiver) assemble(p arrived, ts int64) {
 		r.endAccessUnit()
 	}
 	if !v.open {
-		v.open, v.bad, v.ts, v.arrival = true, false, ts, p.at
+		v.open, v.bad, v.lost, v.ts, v.arrival = true, false, 0, ts, p.at
 	}
 	v.arrival = min(v.arrival, p.at)
+	r.orient(p)
 	if !v.bad {
-		if err := v.codec.add(p.Payload); err != nil {
+		if err := v.codec.add(p.Payload, r.extension(p, r.cfg.Extensions.DependencyDescriptor)); err != nil {
 			r.noteMalformed(err)
-			v.bad = true
+			v.spoil(1, errors.Is(err, errIncomplete))
 		}
 	}
 	if p.Marker {
 		r.endAccessUnit()
 	}
+}
+
+// spoil says that n packets of the access unit are of no use, nor are the
+// others unless they stand for themselves.
+func (v *assembler) spoil(n int, rest bool) {
+	v.lost += n
+	v.bad = v.bad || !rest || !v.codec.hole()
 }
 
 func (r *Receiver) endAccessUnit() {
@@ -54,26 +62,35 @@ func (r *Receiver) endAccessUnit() {
 		r.dropAccessUnit()
 		return
 	}
-	if len(au.data) > 0 {
+	if len(au.frames) > 0 {
 		r.offer(&au)
+	}
+	if v.lost > 0 {
+		v.chain.lose(v.lost)
+		r.noteFreeze()
 	}
 }
 
-// offer hands out an access unit if it can be decoded.
+// offer hands out what is wanted of an access unit and can be decoded.
 func (r *Receiver) offer(au *accessUnit) {
 	v := &r.video
-	admitted := v.chain.admit(au)
+	r.seen.add(v.ts, au.frames)
+	ch := v.chain.choose(au, r.want)
 	r.noteFreeze()
-	if !admitted {
-		r.leaveOut()
+	r.noteChoice(ch)
+	if ch.set == 0 {
 		return
 	}
-	ok := r.emit(Unit{
-		RTP: v.ts, Arrival: v.arrival, Data: bytes.Clone(au.data), Key: au.key,
-		Discardable: au.discardable, Width: au.width, Height: au.height,
-	})
-	if !ok {
-		v.chain = dependency{broken: true}
+	u := Unit{
+		RTP: v.ts, Arrival: v.arrival, Data: au.join(ch.set), Key: au.key, Discardable: au.discardable,
+		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn,
+	}
+	if au.key {
+		f := &au.frames[ch.last]
+		u.Width, u.Height = f.width, f.height
+	}
+	if !r.emit(u) {
+		v.chain = newChain()
 		r.noteFreeze()
 		return
 	}
@@ -84,21 +101,44 @@ func (r *Receiver) offer(au *accessUnit) {
 	}
 }
 
+// noteChoice counts what is left out of an access unit. Without a loss since
+// the last key frame it is for a switching point that frames are missed.
+func (r *Receiver) noteChoice(ch choice) {
+	r.stats.Unwanted += uint64(ch.unwanted)
+	missed := r.video.lost > 0 || ch.missed > 0
+	switch {
+	case !missed:
+	case r.video.lost == 0 && !r.video.chain.hurt:
+		r.stats.Unwanted += uint64(ch.missed)
+	case ch.set == 0:
+		r.leaveOut()
+	default:
+		r.stats.Reduced++
+	}
+}
+
 // lose tells the video that n packets are missing before the next one.
 func (r *Receiver) lose(n int) {
 	if r.cfg.Codec.Kind != Video {
 		return
 	}
-	r.video.bad = true // if it is open: its rest may be what is missing
-	r.video.codec.drop()
-	r.video.chain.lose(n)
+	v := &r.video
+	if v.open { // its rest may be what is missing
+		v.spoil(n, n < maxJump)
+		return
+	}
+	v.codec.drop()
+	v.chain.lose(n)
 	r.noteFreeze()
 }
 
 // dropAccessUnit gives up the access unit that just ended.
 func (r *Receiver) dropAccessUnit() {
+	v := &r.video
 	r.leaveOut()
-	r.lose(1)
+	v.codec.drop()
+	v.chain.lose(max(v.lost, 1))
+	r.noteFreeze()
 }
 
 // noteMalformed counts what is wrong in itself, not for lack of another packet.
@@ -122,6 +162,6 @@ func (r *Receiver) restartVideo() {
 		return
 	}
 	r.video.codec.drop()
-	r.video = assembler{codec: r.video.codec, chain: dependency{broken: true}}
+	r.video = assembler{codec: r.video.codec, chain: newChain()}
 	r.keys = keyAsker{}
 }

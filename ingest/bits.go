@@ -1,5 +1,7 @@
 package ingest
 
+import "math/bits"
+
 // bitReader reads the first fields of a bit stream header. Reading beyond the
 // end gives zeros and sets short. It does not undo the emulation prevention of
 // H.264, which cannot occur in the fields that are read with it.
@@ -36,4 +38,22 @@ func (r *bitReader) ue() uint32 {
 		}
 	}
 	return 1<<zeros - 1 + r.bits(zeros)
+}
+
+// skip passes over n bits.
+func (r *bitReader) skip(n int) {
+	r.pos += n
+	r.short = r.short || r.pos > 8*len(r.data)
+}
+
+// nonSymmetric reads a number below n, n > 0, coded as ns(n): AV1 bitstream
+// specification section 4.10.7.
+func (r *bitReader) nonSymmetric(n uint32) uint32 {
+	w := bits.Len32(n)
+	m := uint32(1)<<w - n
+	v := r.bits(w - 1)
+	if v < m {
+		return v
+	}
+	return v<<1 - m + r.bits(1)
 }

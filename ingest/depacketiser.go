@@ -1,6 +1,9 @@
 package ingest
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 // What can be wrong with a payload. The owner of a track sees only that it is counted.
 var (
@@ -15,12 +18,16 @@ var (
 // frame (VP8), picture with all its spatial layers (VP9) or temporal unit (AV1).
 // The receiver puts packets in order and finds where access units end.
 type depacketiser interface {
-	// add takes the payload of the next packet, at least one byte. After an
-	// error the caller skips the rest of the access unit and calls drop.
-	add(payload []byte) error
-	// take ends the access unit. Its data is valid until add is called. No
-	// data and no error means that there is nothing to decode yet.
+	// add takes the payload of the next packet, at least one byte, and its
+	// dependency descriptor, if any. After an error the caller calls hole, or
+	// skips the rest of the access unit and calls drop.
+	add(payload, descriptor []byte) error
+	// take ends the access unit. Its data and frames are valid until add is
+	// called. No frames and no error means that there is nothing to decode yet.
 	take() (accessUnit, error)
+	// hole says that packets of the access unit are missing here. It reports
+	// whether the frames that are whole, before and after, can be of use.
+	hole() bool
 	// drop forgets the open access unit. Packets are missing, here or before.
 	drop()
 }
@@ -30,13 +37,52 @@ type depacketiserConfig struct {
 	maxFrame int    // bytes
 }
 
-// accessUnit is what decodes to one picture.
+// maxFrames is how many frames of spatial layers an access unit may have.
+const maxFrames = 8
+
+// accessUnit is what decodes to one picture: one frame of each spatial layer,
+// lowest first.
 type accessUnit struct {
-	data          []byte
-	key           bool
-	discardable   bool
+	data        []byte
+	head        int // bytes before the first frame that go with any of them
+	frames      []frame
+	superframe  bool // several frames need a superframe index (VP9)
+	key         bool // the first frame is a key frame
+	discardable bool
+}
+
+// frame is a coded frame of one spatial layer.
+type frame struct {
+	end           int // of its bytes in the data of the access unit
 	width, height int // zero if not known
-	layer         temporalLayer
+	spatial       uint8
+	upper         bool // depends on the layer below in the same access unit
+	fresh         bool // depends on no other access unit
+	temporal      temporalLayer
+	refs          references
+}
+
+// join returns a copy of the frames in the set, of which bit i is frames[i].
+func (au *accessUnit) join(set uint8) []byte {
+	if len(au.frames) == 1 {
+		return bytes.Clone(au.data)
+	}
+	ends := make([]int, 0, maxFrames)
+	data := make([]byte, 0, len(au.data)+superframeIndexSize)
+	data = append(data, au.data[:au.head]...)
+	start := au.head
+	for i := range au.frames {
+		end := au.frames[i].end
+		if set&(1<<i) != 0 {
+			data = append(data, au.data[start:end]...)
+			ends = append(ends, len(data))
+		}
+		start = end
+	}
+	if au.superframe && len(ends) > 1 {
+		data = appendSuperframeIndex(data, ends)
+	}
+	return data
 }
 
 // frameBuffer collects an access unit. Its memory is reused.

@@ -172,7 +172,7 @@ func newTestDepacketiser(t testing.TB, mime, fmtp string) depacketiser {
 
 func join(d depacketiser, payloads [][]byte) (accessUnit, error) {
 	for _, p := range payloads {
-		if err := d.add(p); err != nil {
+		if err := d.add(p, nil); err != nil {
 			d.drop()
 			return accessUnit{}, err
 		}
@@ -200,7 +200,8 @@ func checkAccessUnit(t *testing.T, au accessUnit, err error, want any) {
 		if key {
 			var size string
 			size, rest, _ = strings.Cut(rest, " ")
-			expect(t, "size", fmt.Sprintf("%dx%d", au.width, au.height), size)
+			top := au.frames[len(au.frames)-1]
+			expect(t, "size", fmt.Sprintf("%dx%d", top.width, top.height), size)
 		}
 		rest, discardable := strings.CutPrefix(rest, "discardable ")
 		if err != nil || !bytes.Equal(au.data, unhex(rest)) {
@@ -289,8 +290,8 @@ func fuzzDepacketiser(t *testing.T, d depacketiser, in []byte) {
 		}
 		au, err := join(d, payloads)
 		payloads = nil
-		if err == nil && au.key && (au.width <= 0 || au.height <= 0 || au.width > 1<<16 || au.height > 1<<16 || len(au.data) == 0) {
-			t.Fatalf("key frame of %dx%d in %d bytes", au.width, au.height, len(au.data))
+		if f := au.frames; err == nil && au.key && (f[0].width < 0 || f[len(f)-1].width <= 0 || f[len(f)-1].width > 1<<16 || len(au.data) == 0) {
+			t.Fatalf("key frame of %dx%d in %d bytes", f[len(f)-1].width, f[len(f)-1].height, len(au.data))
 		}
 	}
 }

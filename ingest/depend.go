@@ -1,23 +1,25 @@
 package ingest
 
-// temporalLayer says where a picture stands in a temporal hierarchy in which
-// no layer depends on a higher one.
+// temporalLayer says where a frame stands in a temporal hierarchy in which no
+// layer depends on a higher one.
 type temporalLayer struct {
-	known bool  // the rest is valid
+	known bool  // base is valid
 	id    uint8 // 0 is the base layer
-	sync  bool  // depends on nothing but the base layer picture numbered base
+	sync  bool  // depends on nothing but the newest base layer frame (VP8: Y)
+	up    bool  // what follows in higher layers depends on none of them before (VP9: U)
 	base  uint8 // number of the newest base layer picture, this one included, modulo 256
 }
 
-const topLayer = 3 // the temporal layer ID of VP8 has two bits
+const topLayer = 7 // layer IDs have at most three bits
 
-// dependency decides which access units may be decoded after a loss: those of
-// which it is certain that everything they depend on was handed out.
+// dependency decides which frames of one spatial layer may be decoded after a
+// loss where the stream does not tell what each refers to: those of which it
+// is certain that everything they depend on was handed out.
 type dependency struct {
 	broken  bool          // nothing may be decoded before a key frame
-	suspect bool          // packets were lost; the next access unit tells how bad it is
+	suspect bool          // packets were lost; the next frame tells how bad it is
 	lost    int           // how many packets, at most
-	last    temporalLayer // of the newest base layer picture
+	last    temporalLayer // of the newest base layer frame
 	intact  uint8         // the highest temporal layer of which nothing is missing
 }
 
@@ -32,23 +34,26 @@ func (d *dependency) lose(n int) {
 	}
 }
 
-// admit says whether the decoder may have the access unit, which it then gets.
-func (d *dependency) admit(au *accessUnit) bool {
-	if au.key {
-		*d = dependency{last: au.layer, intact: topLayer}
-		return true
-	}
-	if d.suspect && !d.broken {
-		d.assess(au.layer)
-	}
-	if d.broken {
+// restart begins anew with a frame that depends on no earlier picture.
+func (d *dependency) restart(l temporalLayer) { *d = dependency{last: l, intact: topLayer} }
+
+// admit says whether the decoder may have the frame, which it then gets.
+func (d *dependency) admit(l temporalLayer) bool {
+	d.assess(l)
+	if d.broken || !d.admitLayer(l) {
 		return false
 	}
-	return d.admitLayer(au.layer)
+	if l.up && l.id <= d.intact {
+		d.intact = topLayer
+	}
+	return true
 }
 
-// assess finds out from the first access unit after a loss what is missing.
+// assess finds out from the first frame after a loss what is missing.
 func (d *dependency) assess(l temporalLayer) {
+	if !d.suspect || d.broken {
+		return
+	}
 	due := d.last.base
 	if l.id == 0 {
 		due++
@@ -73,4 +78,14 @@ func (d *dependency) admitLayer(l temporalLayer) bool {
 		d.intact = l.id
 	}
 	return true
+}
+
+// leave says that the decoder does not get the frame.
+func (d *dependency) leave(l temporalLayer) {
+	d.assess(l)
+	if l.id == 0 {
+		d.broken = true
+		return
+	}
+	d.intact = min(d.intact, l.id-1)
 }

@@ -30,6 +30,7 @@ type h264 struct {
 	idr       bool
 	pps       uint32 // parameter set of the IDR picture
 	sps, ppss bool   // it has parameter sets of its own
+	frame     [1]frame
 }
 
 func newH264(cfg depacketiserConfig) depacketiser {
@@ -39,7 +40,7 @@ func newH264(cfg depacketiserConfig) depacketiser {
 	}
 }
 
-func (d *h264) add(payload []byte) error {
+func (d *h264) add(payload, _ []byte) error {
 	kind := payload[0] & 0x1f
 	switch {
 	case payload[0]&0x80 != 0: // forbidden_zero_bit
@@ -205,15 +206,28 @@ func (d *h264) take() (accessUnit, error) {
 	if !d.pictured {
 		return accessUnit{}, nil
 	}
-	au := accessUnit{discardable: !d.referred}
+	au := accessUnit{discardable: !d.referred, frames: d.frame[:]}
+	d.frame[0] = frame{temporal: h264Layer(d.referred)}
 	var err error
 	if d.idr {
 		err = d.checkIDR(&au)
 	}
 	au.data = d.buf.take()
+	d.frame[0].end = len(au.data)
 	d.forget()
 	return au, err
 }
+
+// h264Layer makes temporal layers of what is referred to (nal_ref_idc, ISO/IEC
+// 14496-10 section 7.4.1), and of what is not and so can go at any time.
+func h264Layer(referred bool) temporalLayer {
+	if referred {
+		return temporalLayer{}
+	}
+	return temporalLayer{id: 1, sync: true}
+}
+
+func (*h264) hole() bool { return false }
 
 // checkIDR makes the access unit a key frame if its parameter sets can be trusted.
 func (d *h264) checkIDR(au *accessUnit) error {
@@ -221,7 +235,7 @@ func (d *h264) checkIDR(au *accessUnit) error {
 	if !ok {
 		return errIncomplete
 	}
-	au.width, au.height = sps.width, sps.height
+	au.frames[0].width, au.frames[0].height = sps.width, sps.height
 	au.key = d.sets.trusted(d.sps && d.ppss)
 	return nil
 }

@@ -19,6 +19,9 @@ type ReceiverConfig struct {
 	// Fmtp is the format parameters of the SDP. Of H.264 the parameter sets
 	// are used (RFC 6184 section 8.1), in case the stream does not carry them.
 	Fmtp string
+	// Extensions are the IDs of header extensions. Without that of the
+	// dependency descriptor AV1 waits for a key frame after any loss.
+	Extensions Extensions
 	// MaxWait is how long packets are held back for a missing one, which may
 	// still be retransmitted. Zero means DefaultMaxWait.
 	MaxWait timebase.Ticks
@@ -41,7 +44,7 @@ type Unit struct {
 	// Arrival is when the first of its packets came.
 	Arrival timebase.Ticks
 	// Data is one packet's payload of audio, a VP8 frame, a VP9 frame or
-	// superframe with all spatial layers of the picture, an H.264 access unit
+	// superframe with the spatial layers that are wanted, an H.264 access unit
 	// with start codes (ISO/IEC 14496-10 annex B), or an AV1 temporal unit
 	// with OBU sizes and a temporal delimiter: what libavcodec decodes.
 	Data []byte
@@ -50,8 +53,15 @@ type Unit struct {
 	Key bool
 	// Discardable says that no other unit depends on this one.
 	Discardable bool
-	// Width and Height are those of a key frame in pixels. Zero if not known.
+	// Width and Height are those of a key frame in pixels, in its highest
+	// spatial layer and before rotation. Zero if not known.
 	Width, Height int
+	// Spatial and Temporal are the IDs of the highest layers in it. Of H.264
+	// what nothing refers to is temporal layer 1.
+	Spatial, Temporal uint8
+	// Rotation is by how many degrees to turn the picture clockwise for
+	// display: 0, 90, 180 or 270. It needs the video orientation extension.
+	Rotation int
 	// Lost is how many packets were given up since the unit before.
 	Lost int
 	// Dropped is how many access units were left out since the unit before
@@ -84,6 +94,9 @@ type Receiver struct {
 
 	video assembler
 	keys  keyAsker
+	want  layerIDs
+	seen  sightings
+	turn  int // the rotation in degrees
 
 	units  []Unit
 	popped int // of units
@@ -101,7 +114,7 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = DefaultMaxFrame
 	}
-	r := &Receiver{cfg: cfg, clock: timebase.Unwrapper{Bits: 32}}
+	r := &Receiver{cfg: cfg, clock: timebase.Unwrapper{Bits: 32}, want: newLayerIDs(-1, -1)}
 	r.newStream()
 	return r
 }
@@ -111,10 +124,10 @@ func (r *Receiver) newStream() {
 	if r.cfg.Codec.Kind == Video {
 		r.video = assembler{
 			codec: r.cfg.Codec.newDepacketiser(depacketiserConfig{r.cfg.Fmtp, r.cfg.MaxFrame}),
-			chain: dependency{broken: true},
+			chain: newChain(),
 		}
 	}
-	r.keys = keyAsker{}
+	r.keys, r.seen, r.turn = keyAsker{}, sightings{}, 0
 }
 
 // Push takes a packet, which the receiver keeps, that came at the local time at.
@@ -241,10 +254,12 @@ func (r *Receiver) Pop() (Unit, bool) {
 }
 
 // WantKeyFrame reports whether to ask the sender for a key frame now: at the
-// start of video and after a loss. It says so once, and then again after 500
+// start of video, after a loss, and where a spatial layer that is wanted does
+// not begin without one. It says so once, and then again after 500
 // ms, 1 s, 2 s and every 4 s, as long as packets but no key frame come.
 func (r *Receiver) WantKeyFrame(now timebase.Ticks) bool {
-	return r.cfg.Codec.Kind == Video && r.video.chain.broken && r.keys.ask(now)
+	c := &r.video.chain
+	return r.cfg.Codec.Kind == Video && (c.broken || c.poor) && r.keys.ask(now)
 }
 
 // Reset forgets what is buffered and not popped, as after a pause. The packets

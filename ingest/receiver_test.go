@@ -352,10 +352,10 @@ func TestTemporalLayers(t *testing.T) {
 func TestTemporalLayersLongLoss(t *testing.T) {
 	d := dependency{broken: true}
 	base := temporalLayer{known: true, base: 7}
-	d.admit(&accessUnit{key: true, layer: base})
+	d.restart(base)
 	d.lose(254)
 	base.base++
-	if !d.admit(&accessUnit{layer: base}) {
+	if !d.admit(base) {
 		t.Error("254 lost packets cannot hide 256 base layer frames")
 	}
 	d.lose(200)

@@ -16,6 +16,8 @@ type Stats struct {
 	Units         uint64 // handed out
 	KeyFrames     uint64 // of them, key frames
 	FramesDropped uint64 // access units that were incomplete or depended on missing ones
+	Reduced       uint64 // access units handed out without layers of which that is true
+	Unwanted      uint64 // frames of layers that are not wanted, or wait for a switching point
 	Freezes       uint64 // times that a running video had to wait for a key frame
 
 	Resyncs     uint64 // jumps in the sequence numbers, including those below

@@ -7,13 +7,14 @@ type vp8 struct {
 	buf   frameBuffer
 	open  bool
 	first codecs.VP8Packet // descriptor of the frame's first packet
+	frame [1]frame
 }
 
 func newVP8(cfg depacketiserConfig) depacketiser {
 	return &vp8{buf: frameBuffer{max: cfg.maxFrame}}
 }
 
-func (d *vp8) add(payload []byte) error {
+func (d *vp8) add(payload, _ []byte) error {
 	var desc codecs.VP8Packet
 	data, err := desc.Unmarshal(payload)
 	if err != nil || len(data) == 0 {
@@ -34,10 +35,10 @@ func (d *vp8) add(payload []byte) error {
 
 func (d *vp8) take() (accessUnit, error) {
 	d.open = false
-	au := accessUnit{
-		data:        d.buf.take(),
-		discardable: d.first.N == 1,
-		layer: temporalLayer{
+	au := accessUnit{data: d.buf.take(), discardable: d.first.N == 1, frames: d.frame[:]}
+	d.frame[0] = frame{
+		end: len(au.data),
+		temporal: temporalLayer{
 			known: d.first.L == 1 && d.first.T == 1,
 			id:    d.first.TID,
 			sync:  d.first.Y == 1,
@@ -46,6 +47,8 @@ func (d *vp8) take() (accessUnit, error) {
 	}
 	return au, parseVP8(&au)
 }
+
+func (*vp8) hole() bool { return false }
 
 func (d *vp8) drop() {
 	d.open = false
@@ -69,9 +72,9 @@ func parseVP8(au *accessUnit) error {
 		if f[3] != 0x9d || f[4] != 0x01 || f[5] != 0x2a {
 			return errSyntax
 		}
-		au.width = int(f[6]) | int(f[7]&0x3f)<<8
-		au.height = int(f[8]) | int(f[9]&0x3f)<<8
-		if au.width == 0 || au.height == 0 {
+		width, height := int(f[6])|int(f[7]&0x3f)<<8, int(f[8])|int(f[9]&0x3f)<<8
+		au.frames[0].width, au.frames[0].height = width, height
+		if width == 0 || height == 0 {
 			return errSyntax
 		}
 	}

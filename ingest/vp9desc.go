@@ -7,7 +7,13 @@ type vp9Descriptor struct {
 	start, end bool  // B, E: of a frame of one spatial layer
 	sid        uint8 // spatial layer
 	upper      bool  // D: predicted from the layer below
-	structured bool  // V: sizes are valid
+	temporal   temporalLayer
+	idBits     uint // of the picture ID: 7 or 15, zero without one
+	id         uint16
+	flexible   bool // F: diffs are valid
+	count      int
+	diffs      [3]uint8 // P_DIFF
+	structured bool     // V: sizes are valid
 	sizes      vp9Sizes
 }
 
@@ -17,19 +23,15 @@ func parseVP9Descriptor(payload []byte) (vp9Descriptor, []byte, error) {
 	flags := r.byte()
 	has := func(bit byte) bool { return flags&bit != 0 }
 	const i, p, l, f, b, e, v = 0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02
-	d := vp9Descriptor{inter: has(p), start: has(b), end: has(e), structured: has(v)}
-	if has(i) && r.byte()&0x80 != 0 { // picture ID of 15 bits
-		r.byte()
+	d := vp9Descriptor{inter: has(p), start: has(b), end: has(e), flexible: has(f), structured: has(v)}
+	if has(i) {
+		d.readID(&r)
 	}
 	if has(l) {
-		layer := r.byte()
-		d.sid, d.upper = layer>>1&7, layer&1 != 0
-		if !has(f) {
-			r.byte() // TL0PICIDX
-		}
+		d.readLayer(&r)
 	}
 	if has(f) && has(p) {
-		skipReferences(&r)
+		d.readReferences(&r)
 	}
 	if has(v) {
 		d.sizes = readScalability(&r)
@@ -40,12 +42,29 @@ func parseVP9Descriptor(payload []byte) (vp9Descriptor, []byte, error) {
 	return d, r.data, nil
 }
 
-// skipReferences reads up to three P_DIFF; the lowest bit says that another follows.
-func skipReferences(r *byteReader) {
-	for range 3 {
-		if r.byte()&1 == 0 {
-			return
-		}
+func (d *vp9Descriptor) readID(r *byteReader) {
+	id := r.byte()
+	d.id, d.idBits = uint16(id&0x7f), 7
+	if id&0x80 != 0 {
+		d.id, d.idBits = d.id<<8|uint16(r.byte()), 15
+	}
+}
+
+// readLayer reads the layer indices, and TL0PICIDX in non-flexible mode.
+func (d *vp9Descriptor) readLayer(r *byteReader) {
+	layer := r.byte()
+	d.sid, d.upper = layer>>1&7, layer&1 != 0
+	d.temporal = temporalLayer{id: layer >> 5, up: layer&0x10 != 0}
+	if !d.flexible {
+		d.temporal.known, d.temporal.base = true, r.byte()
+	}
+}
+
+// readReferences reads up to three P_DIFF; the lowest bit says that another follows.
+func (d *vp9Descriptor) readReferences(r *byteReader) {
+	for more := true; more && d.count < len(d.diffs); d.count++ {
+		b := r.byte()
+		d.diffs[d.count], more = b>>1, b&1 != 0
 	}
 }
 

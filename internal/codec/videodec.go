@@ -42,7 +42,12 @@ static cr_dec *cr_dec_new(const char *name, int64_t max_pixels) {
 	d->ctx->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
 	d->ctx->max_pixels = max_pixels;
 	AVDictionary *opts = NULL;
-	if (!strcmp(name, "libdav1d")) av_dict_set(&opts, "max_frame_delay", "1", 0);
+	if (!strcmp(name, "libdav1d")) {
+		av_dict_set(&opts, "max_frame_delay", "1", 0);
+		// Or it holds a picture back for the highest spatial layer of the
+		// sequence, which may have been left out.
+		av_dict_set(&opts, "alllayers", "1", 0);
+	}
 	int rc = avcodec_open2(d->ctx, codec, &opts);
 	av_dict_free(&opts);
 	if (rc < 0) { cr_dec_free(d); return NULL; }
@@ -155,6 +160,7 @@ var decoders = map[string]string{
 // VideoDecoder decodes one stream and keeps its newest good picture.
 type VideoDecoder struct {
 	c       *C.cr_dec
+	layered bool // packets are to have one spatial layer each
 	picture image.YCbCr
 	colour  Colour
 	have    bool
@@ -174,11 +180,12 @@ func NewVideoDecoder(mimeType string) (*VideoDecoder, error) {
 	if c == nil {
 		return nil, fmt.Errorf("%w: libavcodec has no decoder %q", ErrUnknown, name)
 	}
-	return &VideoDecoder{c: c}, nil
+	return &VideoDecoder{c: c, layered: name == "libdav1d"}, nil
 }
 
 // Decode feeds one access unit in decode order and reports whether
-// [VideoDecoder.Picture] is now a new one. After an error (it wraps
+// [VideoDecoder.Picture] is now a new one: of several spatial layers, that of
+// the highest. After an error (it wraps
 // [ErrCorrupt]) the picture is the last good one; feed a key frame next.
 func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	if d.c == nil {
@@ -187,9 +194,26 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	if len(unit) == 0 || len(unit) > math.MaxInt32/2 {
 		return false, fmt.Errorf("%w: access unit of %d bytes", ErrCorrupt, len(unit))
 	}
+	fresh := false
+	for len(unit) > 0 {
+		packet := unit
+		if d.layered {
+			packet = firstLayer(unit)
+		}
+		unit = unit[len(packet):]
+		got, err := d.decodePacket(packet)
+		fresh = fresh || got
+		if err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+func (d *VideoDecoder) decodePacket(packet []byte) (bool, error) {
 	var got C.int
-	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&unit[0]), C.int(len(unit)), &got)
-	runtime.KeepAlive(unit)
+	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&packet[0]), C.int(len(packet)), &got)
+	runtime.KeepAlive(packet)
 	return d.took(rc, got)
 }
 
