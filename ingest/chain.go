@@ -121,7 +121,7 @@ func (c *chain) leave(f *frame) { c.layers[f.spatial].leave(f.temporal) }
 // settle draws conclusions from the best frame that was wanted of an access
 // unit, whether it was handed out, and whether anything was. Frames of higher
 // temporal layers come again without a key frame, unless nothing tells when.
-func (c *chain) settle(best *frame, all, any bool) {
+func (c *chain) settle(best *frame, all, some bool) {
 	broken := best.temporal.id == 0 || !best.refs.known && c.layers[best.spatial].broken
 	switch {
 	case !all && (broken || !best.refs.known && !best.temporal.known):
@@ -129,5 +129,5 @@ func (c *chain) settle(best *frame, all, any bool) {
 	case all && best.temporal.id == 0:
 		c.poor = false
 	}
-	c.broken = !any && (c.broken || broken)
+	c.broken = !some && (c.broken || broken)
 }

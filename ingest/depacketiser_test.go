@@ -290,9 +290,61 @@ func fuzzDepacketiser(t *testing.T, d depacketiser, in []byte) {
 		}
 		au, err := join(d, payloads)
 		payloads = nil
-		if f := au.frames; err == nil && au.key && (f[0].width < 0 || f[len(f)-1].width <= 0 || f[len(f)-1].width > 1<<16 || len(au.data) == 0) {
-			t.Fatalf("key frame of %dx%d in %d bytes", f[len(f)-1].width, f[len(f)-1].height, len(au.data))
+		if err == nil && au.key && !sized(au) {
+			t.Fatalf("key frame of %d bytes in frames %+v", len(au.data), au.frames)
 		}
+	}
+}
+
+// sized reports whether the size of a frame is known, and none is impossible.
+func sized(au accessUnit) bool {
+	known := false
+	for _, f := range au.frames {
+		known = known || f.width > 0 && f.height > 0
+		if f.width < 0 || f.height < 0 || f.width > 1<<16 || f.height > 1<<16 {
+			return false
+		}
+	}
+	return known && len(au.data) > 0
+}
+
+// FuzzLayers reads packets of AV1 with dependency descriptors: both behind
+// their lengths, and what comes after.
+func FuzzLayers(f *testing.F) {
+	key := unhex("28 0c 08 SEQ 30 1000")
+	f.Add([]byte{}, []byte{})
+	f.Add(unhex(descriptorL1T3), key)
+	f.Fuzz(func(t *testing.T, extension, in []byte) {
+		d := newTestDepacketiser(t, "video/AV1", "")
+		for len(in) > 1 {
+			n := min(1+int(in[0]>>2), len(in)-1)
+			if err := d.add(in[1:n+1], extension); err != nil && !d.hole() {
+				d.drop()
+			}
+			if in[0]&1 != 0 {
+				checkFrames(t, d)
+			}
+			if len(extension) > 2 && in[0]&2 != 0 {
+				extension = append([]byte{extension[0] ^ in[1]}, extension[1:]...)
+			}
+			in = in[n+1:]
+		}
+		checkFrames(t, d)
+	})
+}
+
+func checkFrames(t *testing.T, d depacketiser) {
+	au, err := d.take()
+	if err != nil {
+		d.drop()
+		return
+	}
+	end := au.head
+	for i, f := range au.frames {
+		if f.end <= end || f.end > len(au.data) || f.spatial >= maxFrames || len(au.join(1<<i)) == 0 {
+			t.Fatalf("%d bytes, frames %+v", len(au.data), au.frames)
+		}
+		end = f.end
 	}
 }
 
@@ -334,6 +386,9 @@ func fuzzReceiver(t *testing.T, r *Receiver, in []byte) {
 		if in[5]&2 != 0 {
 			r.Reset()
 		}
+		if in[5]&4 != 0 {
+			r.Select(int(in[5]>>3&3)-1, int(in[5]>>5&3)-1)
+		}
 		in = in[7+n:]
 		if r.buf.bytes > 8192 || r.queued > 8192 || r.buf.count > reorderSpan {
 			t.Fatalf("%d bytes and %d packets held back, %d bytes queued", r.buf.bytes, r.buf.count, r.queued)
@@ -347,7 +402,8 @@ func fuzzReceiver(t *testing.T, r *Receiver, in []byte) {
 		}
 		broken = false
 	}
-	if st := r.Stats(); st.Units+st.FramesDropped > st.Packets || st.Lost > st.Packets*reorderSpan {
+	// An access unit may be handed out in part.
+	if st := r.Stats(); st.Units > st.Packets || st.FramesDropped > st.Packets || st.Lost > st.Packets*reorderSpan {
 		t.Fatalf("stats: %+v", st)
 	}
 	if r.buf.count != 0 {

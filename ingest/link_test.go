@@ -58,6 +58,25 @@ func vp8Layers(mtu int, keyEvery int) payloads {
 	}
 }
 
+// vp9Layers packs the clip "vp9t" in non-flexible mode (RFC 9628 section 4.2),
+// where the highest layer refers to no other picture of its own.
+func vp9Layers(mtu int) payloads {
+	base := byte(250)
+	return func(i int, frame []byte) (out [][]byte) {
+		tid := []byte{0, 2, 1, 2}[i%4]
+		if tid == 0 {
+			base++
+		}
+		for first := true; len(frame) > 0; first = false {
+			n := min(len(frame), mtu)
+			head := 0xa0 | byte(b2i(i > 0))<<6 | byte(b2i(first))<<3 | byte(b2i(n == len(frame)))<<2
+			out = append(out, append([]byte{head, byte(i) & 0x7f, tid<<5 | 0x10, base}, frame[:n]...))
+			frame = frame[n:]
+		}
+		return out
+	}
+}
+
 // packetise makes the packets of a clip, and says which frame each belongs to.
 func packetise(frames [][]byte, cut payloads) (pkts []*rtp.Packet, owner []int) {
 	seq := uint16(firstSeq)
@@ -153,6 +172,9 @@ type stream struct {
 	cut  func() payloads
 }
 
+// layered reports whether it has three temporal layers.
+func (s stream) layered() bool { return s.clip == "vp8t" || s.clip == "vp9t" }
+
 func streams() map[string]stream {
 	vp9 := func(flexible bool) func() payloads {
 		return func() payloads {
@@ -164,6 +186,7 @@ func streams() map[string]stream {
 		"VP8":              {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{}, 200) }},
 		"VP8 picture ID":   {"vp8", func() payloads { return pionPayloads(&codecs.VP8Payloader{EnablePictureID: true}, 300) }},
 		"VP8 layers":       {"vp8t", func() payloads { return vp8Layers(300, clipFrames) }},
+		"VP9 layers":       {"vp9t", func() payloads { return vp9Layers(300) }},
 		"VP9 flexible":     {"vp9", vp9(true)},
 		"VP9 non-flexible": {"vp9", vp9(false)},
 		"H264":             {"h264", func() payloads { return pionPayloads(&codecs.H264Payloader{}, 200) }},

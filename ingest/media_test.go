@@ -23,7 +23,9 @@ var clips = map[string]*clip{
 	"vp8": newClip("video/VP8", "VP80", "-c:v libvpx -deadline realtime -cpu-used 8 -auto-alt-ref 0 -lag-in-frames 0 -g 12"),
 	"vp8t": newClip("video/VP8", "VP80", "-c:v libvpx -deadline realtime -cpu-used 8 -auto-alt-ref 0 -lag-in-frames 0 -g 48 -b:v 400k -error-resilient 1 -ts-parameters "+
 		"ts_number_layers=3:ts_target_bitrate=160,240,400:ts_rate_decimator=4,2,1:ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3"),
-	"vp9":  newClip("video/VP9", "VP90", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0 -g 12 -b:v 400k"),
+	"vp9": newClip("video/VP9", "VP90", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0 -g 12 -b:v 400k"),
+	"vp9t": newClip("video/VP9", "VP90", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0 -g 48 -b:v 400k -error-resilient 1 -ts-parameters "+
+		"ts_number_layers=3:ts_target_bitrate=160,240,400:ts_rate_decimator=4,2,1:ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3"),
 	"h264": newClip("video/H264", "", "-c:v libx264 -preset ultrafast -tune zerolatency -g 12 -slices 2 -bsf:v h264_metadata=aud=insert"),
 	"av1":  newClip("video/AV1", "AV01", "-c:v libaom-av1 -usage realtime -cpu-used 8 -lag-in-frames 0 -g 12 -b:v 400k"),
 }

@@ -3,6 +3,9 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -28,7 +31,7 @@ func TestStreamsWithoutLoss(t *testing.T) {
 			if k := got[0]; !k.Key || k.Width != clipWidth || k.Height != clipHeight {
 				t.Errorf("first unit: key %v, %dx%d", k.Key, k.Width, k.Height)
 			}
-			if st.KeyFrames != clipFrames/12 && s.clip != "vp8t" {
+			if st.KeyFrames != clipFrames/12 && !s.layered() {
 				t.Errorf("%d key frames", st.KeyFrames)
 			}
 		})
@@ -58,9 +61,9 @@ func TestStreamsWithLoss(t *testing.T) {
 				r := newReceiver(t, c.mime)
 				got := receive(t, r, in)
 				checkUnits(t, got, frames)
-				checkLosses(t, got, owner, lost, s.clip == "vp8t")
+				checkLosses(t, got, owner, lost, s.layered())
 				checkPictures(t, c, got, want)
-				if st := r.Stats(); st.Lost == 0 || st.Malformed > 0 || st.Freezes == 0 && s.clip != "vp8t" {
+				if st := r.Stats(); st.Lost == 0 || st.Malformed > 0 || st.Freezes == 0 && !s.layered() {
 					t.Errorf("stats: %+v", st)
 				}
 			})
@@ -147,4 +150,68 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// Of streams with temporal layers what is selected decodes to what was sent,
+// with losses and changes of mind.
+func TestSelectTemporal(t *testing.T) {
+	for name, s := range streams() {
+		if !s.layered() {
+			continue
+		}
+		c := clips[s.clip]
+		frames := c.frames(t)
+		want := c.decode(t, numbered(frames))
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+				pkts, owner := packetise(frames, s.cut())
+				in, lost := link{loss: 0.01 * float64(seed), seed: seed}.carry(pkts, owner)
+				r := newReceiver(t, c.mime)
+				rng := rand.New(rand.NewPCG(seed, 3))
+				got := map[int]Unit{}
+				for _, d := range in {
+					if rng.IntN(10) == 0 {
+						r.Select(-1, rng.IntN(4)-1)
+					}
+					maps.Copy(got, receiveMore(r, d))
+				}
+				checkPictures(t, c, got, want)
+				st := r.Stats()
+				if len(lost) == 0 && (st.Freezes+st.FramesDropped > 0 || st.Units < 10) || st.Unwanted == 0 {
+					t.Errorf("stats: %+v", st)
+				}
+			})
+		}
+	}
+}
+
+// receiveMore pushes a packet and pops what is there by the number of its frame.
+func receiveMore(r *Receiver, d delivery) map[int]Unit {
+	r.Push(d.pkt, d.at)
+	got := map[int]Unit{}
+	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+		got[int(u.RTP-firstRTP)/frameRTP] = u
+	}
+	return got
+}
+
+// Without the highest layers their pictures are missing and nothing else.
+func TestSelectRate(t *testing.T) {
+	for name, s := range streams() {
+		if !s.layered() {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			pkts, owner := packetise(clips[s.clip].frames(t), s.cut())
+			in, _ := link{}.carry(pkts, owner)
+			for temporal, want := range []int{clipFrames / 4, clipFrames / 2, clipFrames} {
+				r := newReceiver(t, clips[s.clip].mime)
+				r.Select(-1, temporal)
+				got := receive(t, r, in)
+				expect(t, "units", len(got), want)
+				expect(t, "unwanted", r.Stats().Unwanted, uint64(clipFrames-want))
+				expect(t, "rate", math.Round(r.Layers().Rates[temporal]), float64(want)/2)
+			}
+		})
+	}
 }

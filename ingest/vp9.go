@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 
 	"github.com/callreel/callreel/internal/timebase"
@@ -10,13 +11,13 @@ import (
 // spatial layer, lowest first.
 type vp9 struct {
 	buf    frameBuffer
-	frames []frame // those that are whole
-	inside bool    // between the first and the last packet of a frame
+	frames []frame       // those that are whole
+	inside bool          // between the first and the last packet of a frame
 	desc   vp9Descriptor // of the first packet of the open frame
-	sizes  vp9Sizes // that the picture announces
-	holed  bool     // packets of the picture are missing
-	key    bool     // its first frame is a key frame
-	tied   bool     // a frame depends on whatever was decoded before it
+	sizes  vp9Sizes      // that the picture announces
+	holed  bool          // packets of the picture are missing
+	key    bool          // its first frame is a key frame
+	tied   bool          // a frame depends on whatever was decoded before it
 	ids    timebase.Unwrapper
 	id     int64 // of the picture, if it has one
 }
@@ -155,7 +156,7 @@ func (d *vp9) merge() {
 		d.buf.data = appendSuperframeIndex(d.buf.data, ends[:len(d.frames)])
 	}
 	d.frames = append(d.frames[:0], frame{
-		end: len(d.buf.data), width: last.width, height: last.height,
+		end: len(d.buf.data), width: cmp.Or(last.width, first.width), height: cmp.Or(last.height, first.height),
 		spatial: first.spatial, fresh: first.fresh,
 	})
 }
