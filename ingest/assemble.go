@@ -105,10 +105,10 @@ func (r *Receiver) offer(au *accessUnit) {
 // the last key frame it is for a switching point that frames are missed.
 func (r *Receiver) noteChoice(ch choice) {
 	r.stats.Unwanted += uint64(ch.unwanted)
-	missed := r.video.lost > 0 || ch.missed > 0
+	hole := r.video.lost > 0 && !ch.complete
 	switch {
-	case !missed:
-	case r.video.lost == 0 && !r.video.chain.hurt:
+	case ch.missed == 0 && !hole:
+	case !hole && !r.video.chain.hurt:
 		r.stats.Unwanted += uint64(ch.missed)
 	case ch.set == 0:
 		r.leaveOut()

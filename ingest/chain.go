@@ -47,6 +47,7 @@ type choice struct {
 	last     int   // index of the highest frame in it
 	unwanted int   // frames
 	missed   int   // frames that are wanted and depend on missing ones
+	complete bool  // no frame that is wanted can be among packets that are missing
 }
 
 // choose decides about the frames of an access unit, of which the layers in
@@ -80,6 +81,7 @@ func (c *chain) choose(au *accessUnit, want layerIDs) (ch choice) {
 		c.settle(&au.frames[best], ch.set&(1<<best) != 0, ch.set != 0)
 	}
 	c.hurt = c.hurt && !au.key
+	ch.complete = ch.missed == 0 && (best < 0 || au.frames[best].spatial == want.spatial)
 	return ch
 }
 

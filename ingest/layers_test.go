@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/callreel/callreel/internal/timebase"
@@ -27,6 +28,9 @@ func TestCaptures(t *testing.T) {
 				c.testLoss(t, want, seed)
 			}
 			c.testRaise(t, want)
+			if !c.blind {
+				c.testUnwantedLoss(t, want)
+			}
 		})
 	}
 }
@@ -87,6 +91,28 @@ func (c capture) testLoss(t *testing.T, want map[pictureID]sent, seed uint64) {
 	}
 	if st := w.r.Stats(); len(w.units) == 0 || st.Malformed > 0 || st.Lost == 0 {
 		t.Errorf("seed %d: %d units, stats: %+v", seed, len(w.units), st)
+	}
+}
+
+// testUnwantedLoss loses only what is not wanted, which must not be noticed.
+func (c capture) testUnwantedLoss(t *testing.T, want map[pictureID]sent) {
+	t.Helper()
+	w := c.watch(t, want)
+	w.r.Select(0, -1)
+	pictures, last := 0, uint32(0)
+	for i, p := range c.packets(t) {
+		if p.Timestamp != last {
+			pictures++
+		}
+		if lowest := p.Timestamp != last; lowest || i%2 == 0 {
+			w.push(p)
+		}
+		last = p.Timestamp
+	}
+	w.r.Advance(timebase.Second * 100)
+	st := w.r.Stats()
+	if st.Units < uint64(pictures-1) || st.Lost == 0 || st.FramesDropped+st.Reduced+st.Freezes > 0 || w.r.WantKeyFrame(0) {
+		t.Errorf("stats of %d pictures: %+v", pictures, st)
 	}
 }
 
@@ -259,4 +285,52 @@ func TestSelectH264(t *testing.T) {
 	expect(t, "units", got, []string{"0 0", "2 0", "4 0", "5 1", "6 0", "7 1", "8 0"})
 	expect(t, "unwanted", r.Stats().Unwanted, 2)
 	expect(t, "dropped", r.Stats().FramesDropped, 0)
+}
+
+// Two spatial layers without references in the descriptor: TL0PICIDX tells
+// which of them goes on, and a P bit that is not set where the upper one begins.
+func TestSpatialLayersByNumber(t *testing.T) {
+	payload := func(picture int, upper bool) []byte {
+		head, layer, frame := byte(0xec), byte(0x10), "870102"
+		if picture == 0 || picture == 5 && upper {
+			head = 0xac
+		}
+		if upper {
+			layer = 0x13
+		} else if picture == 0 {
+			frame = "KEY9"
+		}
+		return append([]byte{head, byte(picture), layer, byte(picture + 250)}, unhex(frame)...)
+	}
+	tests := []struct {
+		lost string // packets: two to a picture
+		want string // pictures by their highest layer; "-" is none
+		poor bool   // a key frame is wanted in the end
+	}{
+		{"", "1111111", false},
+		{"3", "1000011", false},
+		{"2", "1------", true},
+		{"345", "10-----", true},
+		{"34", "10-----", true},
+		{"5", "1100011", false},
+		{"35", "1000011", false},
+		{"b", "1111100", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.lost, func(t *testing.T) {
+			r := newReceiver(t, "video/VP9")
+			for i := range 14 {
+				if !strings.ContainsRune(tt.lost, rune(fmt.Sprintf("%x", i)[0])) {
+					r.Push(pkt(uint16(i), uint32(i/2), i%2 == 1, payload(i/2, i%2 == 1)...), 0)
+				}
+			}
+			r.Advance(timebase.Second)
+			got := []byte("-------")
+			for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+				got[u.RTP] = '0' + u.Spatial
+			}
+			expect(t, "pictures", string(got), tt.want)
+			expect(t, "key frame wanted", r.WantKeyFrame(timebase.Second), tt.poor)
+		})
+	}
 }

@@ -162,7 +162,7 @@ func TestSelectTemporal(t *testing.T) {
 		c := clips[s.clip]
 		frames := c.frames(t)
 		want := c.decode(t, numbered(frames))
-		for seed := range uint64(4) {
+		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				pkts, owner := packetise(frames, s.cut())
 				in, lost := link{loss: 0.01 * float64(seed), seed: seed}.carry(pkts, owner)
