@@ -32,7 +32,7 @@ func (r *Receiver) assemble(p arrived, ts int64) {
 	v.arrival = min(v.arrival, p.at)
 	r.orient(p)
 	if !v.bad {
-		if err := v.codec.add(p.Payload, r.extension(p, r.cfg.Extensions.DependencyDescriptor)); err != nil {
+		if err := v.codec.add(p.Payload, p.extension(r.cfg.Extensions.DependencyDescriptor)); err != nil {
 			r.noteMalformed(err)
 			v.spoil(1, errors.Is(err, errIncomplete))
 		}

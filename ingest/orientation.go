@@ -4,15 +4,15 @@ package ingest
 // section 7.4.5): of a byte the lowest two bits count the quarter turns
 // clockwise that a receiver makes before display. It holds until the next.
 func (r *Receiver) orient(p arrived) {
-	if b := r.extension(p, r.cfg.Extensions.VideoOrientation); len(b) > 0 {
+	if b := p.extension(r.cfg.Extensions.VideoOrientation); len(b) > 0 {
 		r.turn = int(b[0]&3) * 90
 	}
 }
 
-// extension returns a header extension of a packet, nil if it is not there.
-func (*Receiver) extension(p arrived, id uint8) []byte {
-	if id == 0 || !p.Extension {
+// extension returns a header extension of the packet, nil if it is not there.
+func (a arrived) extension(id uint8) []byte {
+	if id == 0 || !a.Extension {
 		return nil
 	}
-	return p.GetExtension(id)
+	return a.GetExtension(id)
 }

@@ -184,9 +184,9 @@ func NewVideoDecoder(mimeType string) (*VideoDecoder, error) {
 }
 
 // Decode feeds one access unit in decode order and reports whether
-// [VideoDecoder.Picture] is now a new one: of several spatial layers, that of
-// the highest. After an error (it wraps
-// [ErrCorrupt]) the picture is the last good one; feed a key frame next.
+// [VideoDecoder.Picture] is now a new one: of several spatial layers that of
+// the highest. After an error (it wraps [ErrCorrupt]) the picture is the last
+// good one; feed a key frame next.
 func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	if d.c == nil {
 		return false, ErrClosed
