@@ -13,8 +13,6 @@ const (
 	// staleAfter is how long a camera's last picture stands for a stream that
 	// has stopped before the avatar takes its place.
 	staleAfter = 3 * timebase.Second
-	// layerDead is how long a simulcast layer may be silent before another is taken.
-	layerDead = 3 * timebase.Second / 2
 	// minFrozen is how long a picture must stand for want of a decodable one to
 	// be called frozen: two frames at 8 frames/s.
 	minFrozen = timebase.Second / 4
@@ -23,13 +21,17 @@ const (
 // camera is a video track's way onto the canvas: its layers, of which one is
 // decoded, and the newest picture.
 type camera struct {
-	track   *track
-	layers  []*videoLayer
-	active  *videoLayer
-	dec     *codec.VideoDecoder
-	version uint64
-	shown   timebase.Ticks // position of the newest picture
-	ended   timebase.Ticks // local time; never, while the track lives
+	track     *track
+	place     place
+	seen      bool // in the newest frame
+	layers    []*videoLayer
+	active    *videoLayer // the one that is decoded
+	preferred *videoLayer // the one that should be
+	dec       *codec.VideoDecoder
+	version   uint64
+	rotation  int            // of the newest picture, in degrees clockwise
+	shown     timebase.Ticks // position of the newest picture
+	ended     timebase.Ticks // local time; never, while the track lives
 
 	health health
 	beat   pulse // of this tick
@@ -45,36 +47,30 @@ type camera struct {
 
 func (c *camera) member() *member { return c.layers[0].layer.member }
 
-// videoLayer is one layer as the recording sees it.
-type videoLayer struct {
-	feed
-	area int            // of its last key frame, in pixels
-	last timebase.Ticks // local time of its newest unit
-}
-
-func newCamera(t *track) (*camera, error) {
+func newCamera(t *track, p place) (*camera, error) {
 	dec, err := codec.NewVideoDecoder(t.layers[0].info.MimeType)
 	if err != nil {
 		return nil, err
 	}
-	return &camera{track: t, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
+	return &camera{track: t, place: p, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
 }
 
 // adopt takes in the layers that came since; member.mu is held.
 func (c *camera) adopt() {
 	for _, l := range c.track.layers[len(c.layers):] {
-		c.layers = append(c.layers, &videoLayer{feed: feed{layer: l}})
+		c.layers = append(c.layers, &videoLayer{feed: feed{layer: l}, spatial: allLayers, temporal: allLayers})
 	}
 }
 
 // decode decodes what was pulled, for the picture at local time at.
 func (c *camera) decode(at timebase.Ticks, tl *timeline) {
-	for _, l := range c.layers {
-		l.note()
+	if c.idle() {
+		return
 	}
 	for _, l := range c.layers {
-		if l != c.active && c.better(l, at) {
-			c.change(l)
+		if l != c.active && l.key() >= 0 && c.takes(l, at) {
+			c.active = l
+			l.due = l.due[l.key():]
 		}
 	}
 	if c.active != nil {
@@ -82,54 +78,14 @@ func (c *camera) decode(at timebase.Ticks, tl *timeline) {
 	}
 }
 
-// note learns from the units what a layer is like.
-func (l *videoLayer) note() {
-	for _, u := range l.due {
-		l.last = u.at
-		if u.Key && u.Width > 0 {
-			l.area = u.Width * u.Height
-		}
-	}
+// takes says whether to change to l, which has a key frame: it is the one to
+// have, or the one in use is silent.
+func (c *camera) takes(l *videoLayer, at timebase.Ticks) bool {
+	return c.active == nil || l == c.preferred || c.preferred == nil && !c.active.sends(at)
 }
 
 func (l *videoLayer) key() int {
-	for i, u := range l.due {
-		if u.Key {
-			return i
-		}
-	}
-	return -1
-}
-
-// better says whether to change to l now: it has a key frame and is larger than
-// the layer in use, or that one is dead.
-func (c *camera) better(l *videoLayer, at timebase.Ticks) bool {
-	return l.key() >= 0 && (c.active == nil || l.area > c.active.area || c.dead(at))
-}
-
-func (c *camera) dead(at timebase.Ticks) bool { return at-c.active.last > layerDead }
-
-// change makes l the layer in use, from its key frame on.
-func (c *camera) change(l *videoLayer) {
-	c.active = l
-	l.due = l.due[l.key():]
-}
-
-// steer asks for key frames of the layers that would be better than the one in
-// use, and of no others.
-func (c *camera) steer(at timebase.Ticks) {
-	for _, l := range c.layers {
-		if wanted := c.wants(l, at); wanted == l.layer.unwanted {
-			l.restart(wanted)
-		}
-	}
-}
-
-func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
-	if l == c.active || c.active == nil || l.area == 0 {
-		return true
-	}
-	return at-l.last <= layerDead && (l.area > c.active.area || c.dead(at))
+	return slices.IndexFunc(l.due, func(u unit) bool { return u.Key })
 }
 
 // decodeLayer decodes the due units of l. Those that nothing depends on are
@@ -143,7 +99,7 @@ func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
 		}
 		fresh, err := c.dec.Decode(u.Data)
 		if fresh {
-			c.took(pos)
+			c.took(u, pos)
 		}
 		if err != nil {
 			c.stats.errors++
@@ -154,8 +110,8 @@ func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
 	}
 }
 
-// took notes a new picture, of position pos.
-func (c *camera) took(pos timebase.Ticks) {
+// took notes a new picture, of position pos, that came of u.
+func (c *camera) took(u unit, pos timebase.Ticks) {
 	if c.torn && c.version > 0 && pos-c.shown >= minFrozen {
 		c.frozen.add(c.shown, pos)
 	}
@@ -165,14 +121,18 @@ func (c *camera) took(pos timebase.Ticks) {
 	c.version++
 	c.shown = pos
 	size := c.dec.Picture().Rect.Size()
-	c.use = LayerUse{RID: c.active.layer.info.RID, Width: size.X, Height: size.Y}
+	c.rotation = u.Rotation
+	c.use = LayerUse{
+		RID: c.active.layer.info.RID, Spatial: u.Spatial, Temporal: c.active.temporal,
+		Width: size.X, Height: size.Y, Rotation: u.Rotation,
+	}
 }
 
 // watch notes what is seen of the track at pos, for as long as a frame lasts.
 func (c *camera) watch(pos, frame timebase.Ticks) {
 	p := c.dec.Picture()
 	if p == nil {
-		if c.health.flowing(pos) {
+		if c.health.flowing(pos) && c.seen {
 			c.blank.add(pos, pos+frame)
 		}
 		return

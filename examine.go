@@ -22,9 +22,10 @@ func (s *session) examine(pos timebase.Ticks) {
 	s.examineFlow(pos, packets)
 }
 
-// examineFlow finds gaps: nothing comes although there are tracks that have sent.
+// examineFlow finds gaps: nothing comes although there are tracks that have
+// sent. From a pause or the end on nothing is let in.
 func (s *session) examineFlow(pos timebase.Ticks, packets uint64) {
-	if packets != s.flow.packets || packets == 0 {
+	if packets != s.flow.packets || packets == 0 || s.timeline.paused() {
 		s.flow.packets, s.flow.last = packets, pos
 		return
 	}

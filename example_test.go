@@ -74,13 +74,11 @@ func Example() {
 	for t := range res.Report.Tracks() {
 		fmt.Println(t.MimeType, "decoded:", t.Decoded > 10, "errors:", t.DecodeErrors)
 	}
-	fmt.Println("verdict:", res.Verdict)
 	// Output:
 	// completed in 1 chunk
 	// ann is Ann
 	// audio/opus decoded: true errors: 0
 	// video/VP8 decoded: true errors: 0
-	// verdict: pass
 }
 
 // publish connects a second PeerConnection to the SFU and sends a grey picture

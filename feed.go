@@ -15,7 +15,8 @@ type unit struct {
 // belongs to the recording; the layer's own state is read under its lock.
 type feed struct {
 	layer *layer
-	queue []ingest.Unit
+	queue []unit
+	jumps int64  // of the layer's clock, when the queue was dated
 	due   []unit // of the last pull
 }
 
@@ -29,14 +30,10 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 		l.receiver.Advance(now)
 		f.collect(l.receiver)
 	}
+	f.date()
 	n := 0
-	for ; n < len(f.queue); n++ {
-		u := f.queue[n]
-		at := l.date(u)
-		if at >= limit {
-			break
-		}
-		f.due = append(f.due, unit{u, at})
+	for ; n < len(f.queue) && f.queue[n].at < limit; n++ {
+		f.due = append(f.due, f.queue[n])
 	}
 	rest := copy(f.queue, f.queue[n:])
 	clear(f.queue[rest:])
@@ -46,9 +43,25 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 // collect queues what the receiver has.
 func (f *feed) collect(r *ingest.Receiver) {
 	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
-		f.queue = append(f.queue, u)
+		f.queue = append(f.queue, unit{Unit: u, at: f.layer.date(u)})
 	}
 }
+
+// date dates the queue by what the clock now knows. After a jump of the clock,
+// units from before it keep the date that they had.
+func (f *feed) date() {
+	jumps := f.layer.clock.Stats().Jumps
+	jumped := jumps != f.jumps
+	f.jumps = jumps
+	for i := range f.queue {
+		u := &f.queue[i]
+		if at := f.layer.date(u.Unit); !jumped || apart(at, u.Arrival) <= apart(u.at, u.Arrival) {
+			u.at = at
+		}
+	}
+}
+
+func apart(a, b timebase.Ticks) timebase.Ticks { return max(a-b, b-a) }
 
 // date returns when a unit was captured, in local time. One of a stream that
 // has ended since, by a change of SSRC, is dated by its arrival.

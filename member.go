@@ -69,8 +69,9 @@ type layer struct {
 	clock    *timebase.Map
 	ssrc     uint32
 	started  bool
-	receiver *ingest.Receiver // nil while the gate is shut
-	unwanted bool             // another layer is used: ask for no key frames
+	early    *rtcp.SenderReport // of a stream of which no packet has come yet
+	receiver *ingest.Receiver   // nil while the gate is shut
+	unwanted bool               // another layer is used: ask for no key frames
 }
 
 var _ ingest.Writer = (*layer)(nil)
@@ -167,7 +168,7 @@ func (l *layer) open(g gate) {
 	case g.shut():
 		l.receiver = nil
 	case l.receiver == nil:
-		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: l.codec, Fmtp: l.info.Fmtp})
+		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: l.codec, Fmtp: l.info.Fmtp, Extensions: l.info.Extensions})
 	}
 }
 
@@ -189,10 +190,9 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err 
 	if l.over() {
 		return false, ingest.ErrClosed
 	}
-	if l.started && p.SSRC != l.ssrc {
-		l.clock.Reset()
+	if !l.started || p.SSRC != l.ssrc {
+		l.begin(p.SSRC)
 	}
-	l.started, l.ssrc = true, p.SSRC
 	l.clock.Observe(p.Timestamp, now)
 	if l.receiver == nil {
 		return false, nil
@@ -204,7 +204,20 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err 
 	return open && !l.unwanted && l.receiver.WantKeyFrame(now), nil
 }
 
-// WriteRTCP takes control packets. Sender reports of other streams are ignored.
+// begin makes ssrc the stream that the layer is of.
+func (l *layer) begin(ssrc uint32) {
+	if l.started {
+		l.clock.Reset()
+	}
+	l.started, l.ssrc = true, ssrc
+	if sr := l.early; sr != nil && sr.SSRC == ssrc {
+		l.clock.Report(sr.NTPTime, sr.RTPTime)
+		l.early = nil
+	}
+}
+
+// WriteRTCP takes control packets. Sender reports of other streams are ignored,
+// but a report may come before the first packet of its stream.
 func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 	m := l.member
 	m.mu.Lock()
@@ -213,8 +226,13 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 		return ingest.ErrClosed
 	}
 	for _, p := range ps {
-		if sr, ok := p.(*rtcp.SenderReport); ok && l.started && sr.SSRC == l.ssrc {
+		sr, ok := p.(*rtcp.SenderReport)
+		switch {
+		case !ok:
+		case l.started && sr.SSRC == l.ssrc:
 			l.clock.Report(sr.NTPTime, sr.RTPTime)
+		default:
+			l.early = sr
 		}
 	}
 	return nil
@@ -240,7 +258,12 @@ func (l *layer) describe(d decodeStats) TrackReport {
 func (l *layer) stats() LayerStats {
 	l.member.mu.Lock()
 	defer l.member.mu.Unlock()
-	s := LayerStats{RID: l.info.RID}
+	clock := l.clock.Stats()
+	s := LayerStats{
+		RID: l.info.RID, SenderReports: uint64(clock.Reports), OddReports: uint64(clock.Outliers),
+		ClockJumps: uint64(clock.Jumps), ClockSteps: uint64(clock.NTPSteps), DelaySpread: l.clock.Spread().Duration(),
+	}
+	s.ClockDrift, _ = l.clock.Drift()
 	if l.receiver != nil {
 		r := l.receiver.Stats()
 		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late

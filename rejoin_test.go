@@ -77,7 +77,7 @@ func TestReplacedTrackLeavesNoHole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(5 * time.Second)
 		leaveAnn()
 		res := r.stop(rec)
 		if err := w.Close(); err != nil {
@@ -86,6 +86,9 @@ func TestReplacedTrackLeavesNoHole(t *testing.T) {
 		m := decode(t, r.file(res.Chunks[0]), small)
 		for _, n := range []int{17, 19, 21, 30} {
 			m.shows(n, grid(1)[0], 100)
+		}
+		if g := m.grey(len(m.frames)-1, grid(1)[0]); g > 90 {
+			t.Errorf("the last picture of the old track still stands: %.0f", g)
 		}
 	})
 }

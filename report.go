@@ -131,13 +131,16 @@ type LayerStats struct {
 	KeyFrames   uint64 `json:"keyFrames"`
 	Freezes     uint64 `json:"freezes"` // times that pictures had to wait for a key frame
 	SSRCChanges uint64 `json:"ssrcChanges"`
-	// SenderReports counts those that related the clock to the sender's others.
+	// SenderReports counts those that related the clock to the sender's others,
+	// OddReports those that fitted nothing and were ignored.
 	SenderReports uint64 `json:"senderReports"`
+	OddReports    uint64 `json:"oddReports"`
 	// ClockDrift is how fast the sender's clock is, in parts per billion, and
 	// DelaySpread the 95th percentile of the one-way delay beyond the least.
 	ClockDrift  int64         `json:"clockDriftPpb"`
 	DelaySpread time.Duration `json:"delaySpreadNs"`
-	ClockJumps  uint64        `json:"clockJumps"` // stalls and steps that were jumped
+	ClockJumps  uint64        `json:"clockJumps"` // stalls and steps of the RTP clock that were jumped
+	ClockSteps  uint64        `json:"clockSteps"` // times that the sender's time of day was set
 }
 
 // AlarmKind says what is wrong.
@@ -189,7 +192,9 @@ func (t TrackReport) Received() (sum LayerStats) {
 		sum.Freezes += l.Freezes
 		sum.SSRCChanges += l.SSRCChanges
 		sum.SenderReports += l.SenderReports
+		sum.OddReports += l.OddReports
 		sum.ClockJumps += l.ClockJumps
+		sum.ClockSteps += l.ClockSteps
 	}
 	return sum
 }

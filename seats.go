@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/callreel/callreel/compositor"
@@ -50,18 +51,23 @@ func (st *seat) holds(c *camera) bool { return slices.Contains(st.stays, c.membe
 func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
 	if c, lost := s.face(st, pos, at); c != nil {
-		person.Picture, person.Version, person.Dim = c.dec.Picture(), c.version, lost
-		person.Colour = compositor.Colour(c.dec.Colour())
+		c.fill(&person)
+		person.Dim = lost
 	}
 	for _, c := range s.watched {
 		if c.track.role == ingest.Screen && st.holds(c) && at < c.ended && c.dec.Picture() != nil {
-			s.tiles = append(s.tiles, compositor.Tile{
-				Key: st.id + "\x00" + c.track.id, Label: st.label, Fit: compositor.Contain,
-				Picture: c.dec.Picture(), Version: c.version, Colour: compositor.Colour(c.dec.Colour()),
-			})
+			screen := compositor.Tile{Key: c.key(), Label: st.label, Fit: compositor.Contain}
+			c.fill(&screen)
+			s.tiles = append(s.tiles, screen)
 		}
 	}
 	s.tiles = append(s.tiles, person)
+}
+
+// fill puts the newest picture into a tile.
+func (c *camera) fill(t *compositor.Tile) {
+	t.Picture, t.Version = c.dec.Picture(), c.version
+	t.Colour, t.Rotation = compositor.Colour(c.dec.Colour()), c.rotation
 }
 
 // face returns the camera whose picture shows a participant, nil for the
@@ -103,4 +109,46 @@ func newer(a, b *camera, usable bool) *camera {
 		return b
 	}
 	return a
+}
+
+// arrange finds out where the tiles will be, so that from the next frame on what
+// is decoded is what is seen.
+func (s *session) arrange() error {
+	rects, err := s.comp.Arrange(s.tiles)
+	if err != nil {
+		return fmt.Errorf("arrange frame %d: %w", s.frame, err)
+	}
+	for i, t := range s.tiles {
+		size := rects[i].Size()
+		if rects[i].Empty() && s.roomSoon() {
+			size = rects[0].Size()
+		}
+		for _, c := range s.watched {
+			if c.key() == t.Key {
+				c.move(place{size, t.Fit == compositor.Fill})
+				c.seen = !rects[i].Empty()
+			}
+		}
+	}
+	return nil
+}
+
+// roomSoon reports whether everybody who is there by now has a tile: so that
+// those who had none are decoded by the time that they are seen.
+func (s *session) roomSoon() bool {
+	n := len(s.tiles) - len(s.seats) // screens
+	for _, m := range s.members {
+		if m.left == never {
+			n++
+		}
+	}
+	return n <= compositor.MaxTiles
+}
+
+// key is that of the tile that shows the track.
+func (c *camera) key() string {
+	if c.track.role == ingest.Camera {
+		return c.member().id
+	}
+	return c.member().id + "\x00" + c.track.id
 }

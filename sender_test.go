@@ -33,7 +33,9 @@ type caller struct {
 	late             time.Duration // from joining to the first packet
 	noVideo, noAudio bool
 	size             image.Point
-	small            *caller // sends a second, smaller simulcast layer
+	sized            func(width, height int) // what RequestSize asks for
+	temporal         bool                    // 30 frames/s in three temporal layers
+	small            *caller                 // sends a second, smaller simulcast layer
 	rid              string
 	loss             float64     // share of the packets
 	cut              atomic.Bool // all packets are lost
@@ -52,7 +54,7 @@ const (
 
 // run sends until ctx ends.
 func (c *caller) run(ctx context.Context) {
-	time.Sleep(c.late)
+	<-time.After(c.late)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.sendVideo(ctx) })
 	wg.Go(func() { c.sendAudio(ctx) })
@@ -130,12 +132,15 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	key := make(chan struct{}, 1)
 	key <- struct{}{}
-	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "video/VP8", RID: c.rid, RequestKeyFrame: func() {
-		select {
-		case key <- struct{}{}:
-		default:
-		}
-	}})
+	w, err := c.sink.AddTrack(ingest.TrackInfo{
+		Participant: c.who, MimeType: "video/VP8", RID: c.rid, RequestSize: c.sized,
+		RequestKeyFrame: func() {
+			select {
+			case key <- struct{}{}:
+			default:
+			}
+		},
+	})
 	if err != nil {
 		c.t.Error(err)
 		return
@@ -145,27 +150,33 @@ func (c *caller) sendVideo(ctx context.Context) {
 	if size == (image.Point{}) {
 		size = image.Pt(320, 180)
 	}
+	fps, options := int64(callerFPS), map[string]string{"deadline": "realtime", "cpu-used": "8"}
+	var pay payloader = &codecs.VP8Payloader{EnablePictureID: true}
+	if c.temporal {
+		fps, pay = 2*callerFPS, new(layeredVP8)
+		options["ts-parameters"] = layeredVP8Parameters
+	}
 	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
-		Encoder: "libvpx", Width: size.X, Height: size.Y, FrameRate: callerFPS, KeyInterval: 10000, BitRate: 500_000,
-		Options: map[string]string{"deadline": "realtime", "cpu-used": "8"},
+		Encoder: "libvpx", Width: size.X, Height: size.Y, FrameRate: int(fps), KeyInterval: 10000, BitRate: 500_000,
+		Options: options,
 	})
 	if err != nil {
 		c.t.Error(err)
 		return
 	}
 	defer enc.Close()
-	s, pay := newStream(w, 96, 1000+uint32(c.luma), 90000), &codecs.VP8Payloader{EnablePictureID: true}
+	s := newStream(w, 96, 1000+uint32(c.luma), 90000)
 	s.loss, s.cut, s.link = c.loss, &c.cut, c.link
 	defer s.flying.Wait()
 	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 	for i := range img.Cb {
 		img.Cb[i], img.Cr[i] = 128, 128
 	}
-	tick := time.NewTicker(time.Second / callerFPS)
+	tick := time.NewTicker(time.Second / time.Duration(fps))
 	defer tick.Stop()
 	for n := int64(0); ; n++ {
 		c.hold()
-		at := time.Duration(n) * time.Second / callerFPS
+		at := time.Duration(n) * time.Second / time.Duration(fps)
 		grey := c.luma
 		if s := c.secret.Load(); s != 0 {
 			grey = uint8(s)
@@ -199,7 +210,7 @@ func (c *caller) sendVideo(ctx context.Context) {
 				}
 			}
 		}
-		if n%callerFPS == 1 && s.report(at) != nil {
+		if n%fps == 1 && s.report(at) != nil {
 			return
 		}
 		select {

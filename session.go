@@ -2,6 +2,7 @@ package callreel
 
 import (
 	"fmt"
+	"image"
 	"log/slog"
 
 	"github.com/callreel/callreel/compositor"
@@ -163,7 +164,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(at - s.grace)
+	m.forget(at - max(s.grace, staleAfter)) // a replaced track stands in for its successor
 	for _, t := range m.tracks {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
@@ -178,9 +179,11 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			c.ended = t.ended
 			c.adopt()
 			c.beat = t.pulse()
+			c.beat.idle = c.idle()
 			for _, l := range c.layers {
 				l.pull(now, at+1)
 			}
+			c.prefer(at, s.cfg.FrameRate)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -203,7 +206,7 @@ func (s *session) camera(t *track) *camera {
 	c, ok := s.cameras[t]
 	if !ok {
 		var err error
-		if c, err = newCamera(t); err != nil {
+		if c, err = newCamera(t, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}); err != nil {
 			s.log.Error("can't decode a track", "track", t.id, "error", err)
 		}
 		s.cameras[t] = c
@@ -256,6 +259,9 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	s.seat(at)
 	for i := range s.seats {
 		s.addTiles(&s.seats[i], pos, at)
+	}
+	if err := s.arrange(); err != nil {
+		return err
 	}
 	canvas, changed, err := s.comp.Compose(s.tiles)
 	if err != nil {

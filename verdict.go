@@ -11,8 +11,10 @@ const (
 	maxOffset      = 40 * time.Millisecond  // of sound from its place, 95th percentile
 	maxMissing     = time.Second            // silence in the place of sound that was lost
 	maxBlank       = 3 * time.Second        // of a stay without any picture though packets came
-	maxShare       = 100                    // 1/100 of the recording: concealed, late
+	maxShare       = 100                    // 1/100 of the recording: concealed
 	maxFrozenShare = 50                     // 1/50 of the recording: frozen
+	maxLate        = 10                     // 1/10 of the frames: composed late
+	maxLateness    = time.Second            // and by how much at least
 	minFinding     = 250 * time.Millisecond // shares of short recordings are not judged
 )
 
@@ -22,7 +24,7 @@ func (r *Report) judge(failure error) {
 	if failure != nil {
 		r.find(Fail, "the recording failed: %v", failure)
 	}
-	if r.Ticks.LateTicks*maxShare > r.Ticks.Frames {
+	if r.Ticks.LateTicks*maxLate > r.Ticks.Frames && r.Ticks.MaxLateness > maxLateness {
 		r.find(Warn, "%d of %d frames were composed late, the worst by %v", r.Ticks.LateTicks, r.Ticks.Frames, r.Ticks.MaxLateness.Round(time.Millisecond))
 	}
 	for _, p := range r.Participants {

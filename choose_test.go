@@ -1,0 +1,144 @@
+package callreel_test
+
+import (
+	"image"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/ingest"
+)
+
+// Of a simulcast the smallest layer that covers the tile is decoded: the large
+// one as long as the participant is alone, the small one among four, and the
+// large one again, without a hole in between.
+func TestLayerFollowsTheTile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		later := time.Now().Add(time.Hour) // no flashes
+		large, small := person(conv, 1, later), person(conv, 10, later)
+		large.rid, large.small, large.size = "f", small, image.Pt(640, 360)
+		small.rid, small.who, small.size = "h", large.who, image.Pt(320, 180)
+		leave := r.join(large)
+		time.Sleep(time.Second)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(4 * time.Second)
+		var left []func()
+		for _, id := range []string{"x", "y", "z"} {
+			out, err := conv.Join(ingest.Participant{ID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, out)
+		}
+		time.Sleep(4 * time.Second)
+		for _, out := range left {
+			out()
+		}
+		time.Sleep(4 * time.Second)
+		res := r.stop(rec)
+		leave()
+
+		m := decode(t, r.file(res.Chunks[0]), image.Pt(640, 360))
+		one, four := grid(1)[0], grid(4)[0]
+		m.shows(28, one, 46)   // 3.5 s: large
+		m.shows(60, four, 100) // 7.5 s: small
+		m.shows(92, one, 46)   // 11.5 s: large
+		for n := 8; n < len(m.frames); n++ {
+			tile := one
+			if n >= 32 && n < 64 {
+				tile = four
+			}
+			if g := m.grey(n, tile); g < 31 || g > 39 && g < 94 || g > 102 {
+				t.Errorf("frame %d is %.0f", n, g)
+			}
+		}
+		used := make(map[string]time.Duration)
+		for _, u := range track(t, res.Report, "p01", "video").Pictures.Used {
+			used[u.RID] += u.Duration
+		}
+		if used["f"] < 7*time.Second || used["h"] < 3*time.Second {
+			t.Errorf("used %v", used)
+		}
+	})
+}
+
+// Who is not seen is not decoded, and is told so; as soon as there is a tile the
+// picture is asked for.
+func TestHiddenPeopleAreNotDecoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		var left []func()
+		for i := range compositor.MaxTiles {
+			out, err := conv.Join(ingest.Participant{ID: string(rune('a' + i))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, out)
+		}
+		ann := person(conv, 10, time.Now().Add(time.Hour))
+		ann.noAudio = true
+		var mu sync.Mutex
+		var sizes []image.Point
+		ann.sized = func(w, h int) {
+			mu.Lock()
+			defer mu.Unlock()
+			sizes = append(sizes, image.Pt(w, h))
+		}
+		leave := r.join(ann)
+		time.Sleep(time.Second)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(5 * time.Second)
+		left[0]()
+		left[1]()
+		time.Sleep(3 * time.Second)
+		res := r.stop(rec)
+		for _, out := range left[2:] {
+			out()
+		}
+		leave()
+
+		m := decode(t, r.file(res.Chunks[0]), image.Pt(640, 360))
+		tiles := grid(24)
+		m.shows(48, tiles[23], 100) // a second after there is room
+		v := track(t, res.Report, "p10", "video")
+		if v.Decoded > 60 { // 15 frames/s for 3 s
+			t.Errorf("%d pictures decoded", v.Decoded)
+		}
+		if b := v.Pictures.Blank; b.Total > 500*time.Millisecond {
+			t.Errorf("blank %+v", b)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if want := tiles[0].Size(); len(sizes) != 2 || sizes[0] != (image.Point{}) || sizes[1] != want {
+			t.Errorf("sizes asked for: %v, want none and %v", sizes, want)
+		}
+	})
+}
+
+// Of three temporal layers only as many are decoded as the file needs.
+func TestFewestTemporalLayers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ann := person(r.conversation("room"), 1, time.Now().Add(time.Hour))
+		ann.noAudio, ann.temporal = true, true
+		leave := r.join(ann)
+		time.Sleep(time.Second)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(10 * time.Second)
+		res := r.stop(rec)
+		leave()
+		v := track(t, res.Report, "p01", "video")
+		if v.DecodeErrors > 0 || v.Pictures.Frozen.Count > 0 || v.Decoded < 140 || v.Decoded > 170 { // 15 of 30 frames/s
+			t.Errorf("%+v %+v", v, v.Pictures)
+		}
+		m := decode(t, r.file(res.Chunks[0]), image.Pt(640, 360))
+		for n := 8; n < len(m.frames); n++ {
+			m.shows(n, grid(1)[0], 46)
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package callreel_test
+
+const raceEnabled = true
