@@ -320,7 +320,7 @@ func protectedPackets(n int) (pkts []*rtp.Packet) {
 			_ = p.SetExtension(3, []byte{0, 0, 0}) // the time of sending is not known yet
 		}
 		if i%5 == 3 {
-			p.Header.Padding, p.PaddingSize = true, 4
+			p.Padding, p.PaddingSize = true, 4
 		}
 		pkts = append(pkts, p)
 	}
@@ -447,8 +447,7 @@ func FuzzRecovery(f *testing.F) {
 			if n := len(r.asker.open); n > maxJump || r.Stats().Recovered > uint64(len(b)) {
 				t.Fatalf("%d packets missing, %+v", n, r.Stats())
 			}
-			for _, ok := r.Pop(); ok; _, ok = r.Pop() {
-			}
+			drainUnits(r)
 		}
 	})
 }
