@@ -263,6 +263,7 @@ func (l *layer) stats() LayerStats {
 	if l.receiver != nil {
 		r := l.receiver.Stats()
 		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late
+		s.Recovered, s.Repaired = r.Recovered, r.Repaired
 		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
 		s.KeyFrames, s.Freezes, s.SSRCChanges = r.KeyFrames, r.Freezes, r.SSRCChanges
 	}

@@ -32,6 +32,7 @@ func TestWantPacketsTimes(t *testing.T) {
 		{300 * ms, []int{45, 105, 225}},
 		{850 * ms, []int{45, 105, 225, 425, 625, 825}},
 		{4850 * ms, []int{45, 105, 225, 425, 625, 825, 1025, 1225, 1425, 1625}},
+		{30 * ms, nil},
 		{20 * ms, nil},
 	}
 	for _, tt := range tests {

@@ -174,6 +174,7 @@ func TestAudioRED(t *testing.T) {
 	for _, pkt := range f.sink.tracks[0].packets {
 		r.Push(pkt, 0)
 	}
+	r.Advance(2 * timebase.Second)
 	if st := r.Stats(); st.Recovered < 5 || st.Units != st.Packets+st.Recovered || st.Unlisted+st.Malformed > 0 {
 		t.Errorf("%+v", st)
 	}
