@@ -107,8 +107,11 @@ func (r *Receiver) WantPackets(now timebase.Ticks, dst []uint16) []uint16 {
 // still waiting for packets. With temporal layers, or error correction that may
 // be all that is missing, the loss may turn out to be harmless.
 func (r *Receiver) hopeless(now timebase.Ticks) bool {
-	if len(r.asker.open) == 0 || r.video.chain.last.known || r.fec != nil && r.fec.active() {
+	if len(r.asker.open) == 0 || !r.video.fragile() || r.fec != nil && r.fec.active() {
 		return false
 	}
 	return now-r.asker.open[0].noticed >= hopeless
 }
+
+// fragile reports whether any loss makes the video wait for a key frame.
+func (v *assembler) fragile() bool { return !v.chain.last.known }
