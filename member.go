@@ -168,40 +168,59 @@ func (l *layer) open(g gate) {
 	case g.shut():
 		l.receiver = nil
 	case l.receiver == nil:
-		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: l.codec, Fmtp: l.info.Fmtp, Extensions: l.info.Extensions})
+		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{
+			Codec: l.codec, Fmtp: l.info.Fmtp, Payloads: l.info.Payloads, Extensions: l.info.Extensions,
+			MaxWait: maxWait(l.conv.rec.session.delay),
+		})
 	}
 }
+
+// decodeMargin is what decoding may take of the composing delay.
+const decodeMargin = 150 * timebase.Millisecond
+
+// maxWait is how long a missing packet is of use, of which part is left to
+// decoding even where the delay is short.
+func maxWait(delay timebase.Ticks) timebase.Ticks { return max(delay-decodeMargin, delay/2) }
 
 // WriteRTP takes a packet. It keeps the clocks in any case; the payload goes on
 // only if it was captured while a recording is active.
 func (l *layer) WriteRTP(p *rtp.Packet, arrival time.Time) error {
 	now := l.conv.eng.clock.at(arrival)
-	ask, err := l.write(p, now)
+	ask, missing, err := l.write(p, now)
 	if ask && l.info.RequestKeyFrame != nil {
 		l.info.RequestKeyFrame()
+	}
+	if len(missing) > 0 {
+		l.info.RequestPackets(missing)
 	}
 	return err
 }
 
-func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err error) {
+// write also says what to ask the sender for.
+func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing []uint16, err error) {
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if l.over() {
-		return false, ingest.ErrClosed
+		return false, nil, ingest.ErrClosed
 	}
 	if !l.started || p.SSRC != l.ssrc {
 		l.begin(p.SSRC)
 	}
 	l.clock.Observe(p.Timestamp, now)
 	if l.receiver == nil {
-		return false, nil
+		return false, nil, nil
 	}
 	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
 		l.receiver.Push(p, now)
 	}
-	open := m.gate.until == never
-	return open && !l.unwanted && l.receiver.WantKeyFrame(now), nil
+	if l.unwanted {
+		return false, nil, nil
+	}
+	if l.info.RequestPackets != nil {
+		missing = l.receiver.WantPackets(now, nil)
+	}
+	return m.gate.until == never && l.receiver.WantKeyFrame(now), missing, nil
 }
 
 // begin makes ssrc the stream that the layer is of.
@@ -267,6 +286,7 @@ func (l *layer) stats() LayerStats {
 	if l.receiver != nil {
 		r := l.receiver.Stats()
 		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late
+		s.Recovered, s.Repaired = r.Recovered, r.Repaired
 		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
 		s.KeyFrames, s.Freezes, s.SSRCChanges = r.KeyFrames, r.Freezes, r.SSRCChanges
 	}

@@ -96,6 +96,10 @@ type Extensions struct {
 	VideoOrientation uint8
 	// DependencyDescriptor is that of the AV1 RTP payload format, appendix A.
 	DependencyDescriptor uint8
+	// AbsSendTime and TransportSequence (transport-wide congestion control) are
+	// written after ULPFEC was made, which therefore takes them for zero.
+	AbsSendTime       uint8
+	TransportSequence uint8
 }
 
 // Sink takes participants and tracks. A conversation is one.

@@ -19,8 +19,12 @@ type ReceiverConfig struct {
 	// Fmtp is the format parameters of the SDP. Of H.264 the parameter sets
 	// are used (RFC 6184 section 8.1), in case the stream does not carry them.
 	Fmtp string
+	// Payloads says which payload types carry what. Zero means that every packet
+	// is of the codec.
+	Payloads Payloads
 	// Extensions are the IDs of header extensions. Without that of the
-	// dependency descriptor AV1 waits for a key frame after any loss.
+	// dependency descriptor AV1 waits for a key frame after any loss; ULPFEC
+	// needs those that change on the way.
 	Extensions Extensions
 	// MaxWait is how long packets are held back for a missing one, which may
 	// still be retransmitted. Zero means DefaultMaxWait.
@@ -92,6 +96,11 @@ type Receiver struct {
 	lost    int // packets given up since the last unit
 	dropped int // access units left out since then
 
+	asker    asker
+	fec      *ulpfec    // nil without
+	blocks   []redBlock // of the packet that is pushed
+	restored []int64    // sequence numbers of the packets that were restored last
+
 	video assembler
 	keys  keyAsker
 	want  layerIDs
@@ -115,6 +124,9 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 		cfg.MaxFrame = DefaultMaxFrame
 	}
 	r := &Receiver{cfg: cfg, clock: timebase.Unwrapper{Bits: 32}, want: newLayerIDs(-1, -1)}
+	if cfg.Payloads.Media != 0 && cfg.Payloads.ULPFEC != 0 {
+		r.fec = newULPFEC(cfg.Extensions)
+	}
 	r.newStream()
 	return r
 }
@@ -135,12 +147,14 @@ func (r *Receiver) Push(p *rtp.Packet, at timebase.Ticks) {
 	r.stats.Packets++
 	r.stats.Bytes += uint64(len(p.Payload))
 	r.keys.heard = true
+	r.unwrap(p)
 	switch {
 	case !r.started:
 		r.start(p)
 	case r.strange(p) && !r.resync(arrived{p, at}):
 		return
 	}
+	r.restoreRED(p, at)
 	r.accept(arrived{p, at})
 	r.Advance(at)
 }
@@ -154,20 +168,24 @@ func (r *Receiver) start(p *rtp.Packet) {
 	}
 	r.started, r.known, r.ssrc, r.newest = true, true, p.SSRC, p.Timestamp
 	r.buf.start(p.SequenceNumber)
+	r.startRecovery()
 }
 
 // accept takes a packet of the running stream.
 func (r *Receiver) accept(p arrived) {
+	r.protect(p)
 	offset := r.buf.offset(p.SequenceNumber)
 	switch {
 	case offset < 0 && !r.buf.had(offset):
 		r.stats.Late++
-		return
 	case offset < 0 || !r.buf.put(offset, p):
-		r.stats.Duplicate++
-		return
+		r.repeated(offset)
+	default:
+		r.dropStray()
+		if r.asker.came(r.buf.next+int64(offset), p.at) {
+			r.stats.Repaired++
+		}
 	}
-	r.dropStray()
 	r.drain()
 	for r.buf.bytes > r.cfg.MaxBytes {
 		r.giveUp()
@@ -185,6 +203,7 @@ func (r *Receiver) Advance(now timebase.Ticks) {
 // giveUp gives up the packets missing before the first one held back.
 func (r *Receiver) giveUp() {
 	n := r.buf.skip()
+	r.asker.forget(r.buf.next)
 	r.stats.Lost += uint64(n)
 	r.stats.Gaps++
 	r.lost += n
@@ -206,7 +225,6 @@ func (r *Receiver) drain() {
 // deliver takes the packets in order.
 func (r *Receiver) deliver(p arrived) {
 	if len(p.Payload) == 0 {
-		r.stats.Padding++
 		return
 	}
 	r.newest = p.Timestamp
@@ -254,12 +272,13 @@ func (r *Receiver) Pop() (Unit, bool) {
 }
 
 // WantKeyFrame reports whether to ask the sender for a key frame now: at the
-// start of video, after a loss, and where a spatial layer that is wanted does
-// not begin without one. It says so once, and then again after 500
-// ms, 1 s, 2 s and every 4 s, as long as packets but no key frame come.
+// start of video, after a loss or when it looks as if there will be one, and
+// where a spatial layer that is wanted does not begin without one. It says so
+// once, and then again after 500 ms, 1 s, 2 s and every 4 s, as long as packets
+// but no key frame come.
 func (r *Receiver) WantKeyFrame(now timebase.Ticks) bool {
 	c := &r.video.chain
-	return r.cfg.Codec.Kind == Video && (c.broken || c.poor) && r.keys.ask(now)
+	return r.cfg.Codec.Kind == Video && (c.broken || c.poor || r.hopeless(now)) && r.keys.ask(now)
 }
 
 // Reset forgets what is buffered and not popped, as after a pause. The packets
@@ -268,6 +287,7 @@ func (r *Receiver) WantKeyFrame(now timebase.Ticks) bool {
 func (r *Receiver) Reset() {
 	r.started, r.stray, r.lost, r.dropped = false, arrived{}, 0, 0
 	r.buf.start(0)
+	r.startRecovery()
 	clear(r.units)
 	r.units, r.popped, r.queued = r.units[:0], 0, 0
 	r.restartVideo()

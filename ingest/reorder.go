@@ -55,6 +55,11 @@ func (b *reorder) put(offset int, p arrived) bool {
 	return true
 }
 
+// holds reports whether the packet that is offset ahead of the one due is there.
+func (b *reorder) holds(offset int) bool {
+	return offset < len(b.ring) && b.slot(b.next+int64(offset)).Packet != nil
+}
+
 // take returns the packet that is due if it is there.
 func (b *reorder) take() (arrived, bool) {
 	if b.count == 0 {

@@ -6,11 +6,15 @@ type Stats struct {
 	Packets   uint64 // pushed, all of them
 	Bytes     uint64 // of their payloads
 	Padding   uint64 // packets without payload: bandwidth probes
+	Unlisted  uint64 // packets of payload types that are not the track's
 	Lost      uint64 // packets that were waited for and given up
 	Gaps      uint64 // runs of lost packets
 	Late      uint64 // packets that came after they had been given up
 	Duplicate uint64 // packets that had come before
 	Stray     uint64 // packets that fit neither the stream nor a new one
+	Recovered uint64 // packets that came only in the redundancy of others: by RED or FEC
+	Asked     uint64 // missing packets that were to be asked for again, however often
+	Repaired  uint64 // of them, packets that came then
 	Malformed uint64 // payloads and access units that break their format in themselves
 
 	Units         uint64 // handed out

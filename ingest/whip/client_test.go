@@ -113,6 +113,7 @@ type publisher struct {
 	location string
 	etag     string
 	keyFrame chan uint32 // SSRCs of picture loss indications
+	nacked   chan uint16 // sequence numbers of generic NACKs
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
 }
@@ -123,7 +124,13 @@ func newPublisher(t *testing.T, f *fixture, networks ...webrtc.NetworkType) *pub
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		t.Fatal(err)
 	}
-	r := &interceptor.Registry{}
+	return newPublisherWith(t, f, m, &interceptor.Registry{}, networks...)
+}
+
+// newPublisherWith returns a publisher of the codecs of m, through the
+// interceptors of r.
+func newPublisherWith(t *testing.T, f *fixture, m *webrtc.MediaEngine, r *interceptor.Registry, networks ...webrtc.NetworkType) *publisher {
+	t.Helper()
 	// No retransmissions: Pion's carry the rid where they should carry the repaired one.
 	if err := errors.Join(webrtc.ConfigureRTCPReports(r), webrtc.ConfigureSimulcastExtensionHeaders(m)); err != nil {
 		t.Fatal(err)
@@ -139,7 +146,7 @@ func newPublisher(t *testing.T, f *fixture, networks ...webrtc.NetworkType) *pub
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publisher{PeerConnection: pc, t: t, server: f, keyFrame: make(chan uint32, 64)}
+	p := &publisher{PeerConnection: pc, t: t, server: f, keyFrame: make(chan uint32, 64), nacked: make(chan uint16, 4096)}
 	t.Cleanup(p.close)
 	return p
 }
@@ -198,8 +205,13 @@ func (p *publisher) readReports(s *webrtc.RTPSender) {
 			return
 		}
 		for _, pkt := range packets {
-			if pli, ok := pkt.(*rtcp.PictureLossIndication); ok {
-				p.keyFrame <- pli.MediaSSRC
+			switch pkt := pkt.(type) {
+			case *rtcp.PictureLossIndication:
+				p.keyFrame <- pkt.MediaSSRC
+			case *rtcp.TransportLayerNack:
+				for _, pair := range pkt.Nacks {
+					pair.Range(func(seq uint16) bool { p.nacked <- seq; return true })
+				}
 			}
 		}
 	}

@@ -3,10 +3,8 @@ package whip
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtp"
@@ -14,18 +12,17 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Lost packets are asked for ten times at most, one second in all: the recorder
-// composes about that far behind, and the stack goes on asking for packets that
-// a retransmission stream has already brought.
+// MIME types of what comes in the place of media, or around it.
 const (
-	nackInterval = 100 * time.Millisecond
-	nackTimes    = 10
-	nackWindow   = 1024 // packets; a power of two
+	mimeAudioRED = "audio/red"
+	mimeVideoRED = "video/red"
+	mimeULPFEC   = "video/ulpfec"
 )
 
 // URIs of header extensions that pion/sdp has no name for.
 const (
 	absCaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+	orientationURI    = "urn:3gpp:video-orientation"
 	av1DependencyURI  = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
 
@@ -36,7 +33,9 @@ const (
 
 // codecs lists what can be received, in the order of preference that counts
 // where the publisher has none. Payload types are placeholders: an answer uses
-// those of the offer. A video codec's retransmissions take the next one.
+// those of the offer. Retransmissions of video take the next one. ULPFEC, with
+// the RED around it, is for publishers that do not retransmit; FlexFEC is not
+// among them, as no browser offers it by itself.
 var codecs = []struct {
 	kind        webrtc.RTPCodecType
 	mime, fmtp  string
@@ -44,6 +43,7 @@ var codecs = []struct {
 	channels    uint16
 	payloadType webrtc.PayloadType
 }{
+	{audio, mimeAudioRED, "111/111", 48000, 2, 63},
 	{audio, webrtc.MimeTypeOpus, "minptime=10;useinbandfec=1", 48000, 2, 111},
 	{audio, webrtc.MimeTypeG722, "", 8000, 0, rtp.PayloadTypeG722},
 	{audio, webrtc.MimeTypePCMU, "", 8000, 0, rtp.PayloadTypePCMU},
@@ -60,14 +60,15 @@ var codecs = []struct {
 	{video, webrtc.MimeTypeH264, h264("64001f", 1), 90000, 0, 116},
 	{video, webrtc.MimeTypeH264, h264("64001f", 0), 90000, 0, 118},
 	{video, webrtc.MimeTypeAV1, "", 90000, 0, 45},
+	{video, mimeVideoRED, "", 90000, 0, 120},
+	{video, mimeULPFEC, "", 90000, 0, 122},
 }
 
 func h264(profile string, mode int) string {
 	return fmt.Sprintf("level-asymmetry-allowed=1;packetization-mode=%d;profile-level-id=%s", mode, profile)
 }
 
-// extensions lists the header extensions that are of use. Video orientation is
-// not among them: a browser that can't signal it turns its pictures itself.
+// extensions lists the header extensions that are of use.
 var extensions = []struct {
 	uri   string
 	kinds []webrtc.RTPCodecType
@@ -78,6 +79,7 @@ var extensions = []struct {
 	{sdp.ABSSendTimeURI, []webrtc.RTPCodecType{audio, video}},
 	{sdp.TransportCCURI, []webrtc.RTPCodecType{audio, video}},
 	{absCaptureTimeURI, []webrtc.RTPCodecType{audio, video}},
+	{orientationURI, []webrtc.RTPCodecType{video}},
 	{av1DependencyURI, []webrtc.RTPCodecType{video}},
 }
 
@@ -119,7 +121,7 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 		if err != nil {
 			return err
 		}
-		if c.kind != video {
+		if c.kind != video || c.mime == mimeVideoRED || c.mime == mimeULPFEC {
 			continue
 		}
 		err = m.RegisterCodec(webrtc.RTPCodecParameters{
@@ -135,18 +137,13 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 	return nil
 }
 
+// newInterceptors makes those that tell the publisher how its packets arrive.
+// Missing packets are asked for by who receives the track: it knows what
+// redundancy has brought back, and for how long a packet is of use.
 func newInterceptors() (*interceptor.Registry, error) {
 	reports, err := report.NewReceiverInterceptor()
 	if err != nil {
 		return nil, fmt.Errorf("whip: receiver reports: %w", err)
-	}
-	nacks, err := nack.NewGeneratorInterceptor(
-		nack.GeneratorInterval(nackInterval),
-		nack.GeneratorMaxNacksPerPacket(nackTimes),
-		nack.GeneratorSize(nackWindow),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("whip: negative acknowledgements: %w", err)
 	}
 	feedback, err := twcc.NewSenderInterceptor()
 	if err != nil {
@@ -154,7 +151,6 @@ func newInterceptors() (*interceptor.Registry, error) {
 	}
 	r := &interceptor.Registry{}
 	r.Add(reports)
-	r.Add(nacks)
 	r.Add(feedback)
 	return r, nil
 }

@@ -52,6 +52,7 @@ func parseOffer(body []byte) (*offer, error) {
 	if o.sections == 0 {
 		return nil, unprocessable("no audio or video is offered")
 	}
+	o.chooseRedundancy()
 	return o, o.checkTransport()
 }
 

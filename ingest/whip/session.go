@@ -20,7 +20,7 @@ import (
 
 const (
 	gatherTimeout   = 5 * time.Second // of host candidates, which takes milliseconds
-	keyFrameBacklog = 32              // requests that may wait to be sent
+	feedbackBacklog = 64              // requests to the publisher that may wait to be sent
 )
 
 // State is that of a session.
@@ -68,14 +68,14 @@ type session struct {
 	serial       uint64 // the order of registration
 	pc           *webrtc.PeerConnection
 
-	ctx       context.Context
-	end       context.CancelCauseFunc
-	done      chan struct{}    // closed when run returns
-	changed   chan struct{}    // the connection state may have changed
-	keyFrames chan webrtc.SSRC // to ask for
-	leave     func()           // the conversation; nil until joined; run's
-	state     atomic.Value     // State
-	dropped   atomic.Uint64    // packets
+	ctx      context.Context
+	end      context.CancelCauseFunc
+	done     chan struct{}    // closed when run returns
+	changed  chan struct{}    // the connection state may have changed
+	feedback chan rtcp.Packet // requests to the publisher
+	leave    func()           // the conversation; nil until joined; run's
+	state    atomic.Value     // State
+	dropped  atomic.Uint64    // packets
 
 	mu       sync.Mutex            // guards the rest of this group
 	ended    bool                  // no more tracks
@@ -98,7 +98,7 @@ func (s *Server) newSession(conversation string, g Grant, sink ingest.Sink) (*se
 	x := &session{
 		server: s, id: rand.Text(), conversation: conversation, grant: g, sink: sink, since: time.Now(), pc: pc,
 		done: make(chan struct{}), changed: make(chan struct{}, 1),
-		keyFrames: make(chan webrtc.SSRC, keyFrameBacklog), negotiate: make(chan struct{}, 1),
+		feedback: make(chan rtcp.Packet, feedbackBacklog), negotiate: make(chan struct{}, 1),
 	}
 	x.state.Store(StateNew)
 	x.ctx, x.end = context.WithCancelCause(s.ctx)
@@ -146,8 +146,8 @@ func (x *session) run() {
 		case <-x.ctx.Done():
 		case <-x.changed:
 			x.follow()
-		case ssrc := <-x.keyFrames:
-			x.sendPLI(ssrc)
+		case p := <-x.feedback:
+			x.send(p)
 		}
 	}
 	x.takeApart()
@@ -187,12 +187,17 @@ func (x *session) connected() {
 	}
 }
 
-// sendPLI asks for a key frame (RFC 4585, section 6.3.1). A lost request is
-// repeated by who made it.
-func (x *session) sendPLI(ssrc webrtc.SSRC) {
-	pli := &rtcp.PictureLossIndication{MediaSSRC: uint32(ssrc)}
-	if err := x.pc.WriteRTCP([]rtcp.Packet{pli}); err != nil {
-		x.server.log.Debug("key frame request not sent", "session", x.id, "error", err)
+// ask queues a request to the publisher. A lost one is repeated by who made it.
+func (x *session) ask(p rtcp.Packet) {
+	select {
+	case x.feedback <- p:
+	default: // enough are waiting
+	}
+}
+
+func (x *session) send(p rtcp.Packet) {
+	if err := x.pc.WriteRTCP([]rtcp.Packet{p}); err != nil {
+		x.server.log.Debug("request not sent", "session", x.id, "error", err)
 	}
 }
 

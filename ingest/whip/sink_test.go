@@ -23,6 +23,7 @@ type fakeSink struct {
 	joins   int
 	tracks  []*fakeTrack
 	joinErr error
+	receive func(t *fakeTrack, p *rtp.Packet) // called for each packet, if not nil
 }
 
 type fakeTrack struct {
@@ -97,7 +98,12 @@ func (s *fakeSink) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 }
 
 func (t *fakeTrack) WriteRTP(p *rtp.Packet, _ time.Time) error {
-	t.sink.change(func() { t.packets = append(t.packets, p) })
+	t.sink.change(func() {
+		t.packets = append(t.packets, p)
+		if t.sink.receive != nil {
+			t.sink.receive(t, p)
+		}
+	})
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,43 +42,47 @@ type inbound struct {
 	writer   atomic.Pointer[ingest.Writer] // of the current codec
 
 	// What follows is media's.
-	buf         []byte
-	payloadType uint8 // of the current codec
-	last        uint16
-	held        *rtp.Packet // the first of a new codec
+	buf        []byte
+	parameters webrtc.RTPParameters
+	payloads   payloadMap
+	codec      webrtc.RTPCodecParameters // the current one
+	last       uint16
+	held       *rtp.Packet // the first of a codec
 }
 
 // media announces the track, again for each codec that the publisher turns to
 // (browsers do when an encoder fails), and pumps its packets.
 func (in *inbound) media() {
-	err := errCodec
+	in.parameters = in.receiver.GetParameters()
+	in.payloads = in.parameters.Codecs
+	_, _, err := in.read() // until the first packet of a codec is held
 	for errors.Is(err, errCodec) {
-		codec := in.track.Codec()
-		in.payloadType = uint8(codec.PayloadType)
 		var w ingest.Writer
-		if w, err = in.session.sink.AddTrack(in.describe(codec)); err != nil {
+		if w, err = in.session.sink.AddTrack(in.describe()); err != nil {
 			break
 		}
 		in.writer.Store(&w)
 		err = ingest.Pump(in.session.ctx, w, in.read)
 	}
-	if err != nil && in.session.ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) && in.session.ctx.Err() == nil {
 		in.session.server.log.Warn("track given up", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
 	}
 	in.drain()
 }
 
-func (in *inbound) describe(codec webrtc.RTPCodecParameters) ingest.TrackInfo {
+func (in *inbound) describe() ingest.TrackInfo {
 	g, kind := in.session.grant, in.track.Kind().String()
 	info := ingest.TrackInfo{
 		Participant: g.Participant,
 		ID:          g.Role.String() + "/" + kind,
-		MimeType:    codec.MimeType,
-		ClockRate:   codec.ClockRate,
-		Fmtp:        codec.SDPFmtpLine,
+		MimeType:    in.codec.MimeType,
+		ClockRate:   in.codec.ClockRate,
+		Fmtp:        in.codec.SDPFmtpLine,
 		Role:        g.Role,
 		RID:         in.track.RID(),
 		SSRC:        uint32(in.track.SSRC()),
+		Payloads:    in.payloads.payloads(in.codec),
+		Extensions:  extensionIDs(in.parameters.HeaderExtensions),
 	}
 	if t := in.receiver.RTPTransceiver(); t != nil && t.Mid() != "" {
 		info.ID += "/" + t.Mid()
@@ -87,18 +90,28 @@ func (in *inbound) describe(codec webrtc.RTPCodecParameters) ingest.TrackInfo {
 	if in.track.Kind() == video {
 		info.RequestKeyFrame = in.requestKeyFrame
 	}
+	if canNACK(in.codec) {
+		info.RequestPackets = in.requestPackets
+	}
 	return info
 }
 
+// requestKeyFrame sends a picture loss indication (RFC 4585, section 6.3.1).
 func (in *inbound) requestKeyFrame() {
-	select {
-	case in.session.keyFrames <- in.track.SSRC():
-	default: // enough are waiting
-	}
+	in.session.ask(&rtcp.PictureLossIndication{MediaSSRC: uint32(in.track.SSRC())})
 }
 
-// read returns the next packet of the current codec. It fails with errCodec,
-// keeping the packet for the next pump, when another codec begins.
+// requestPackets sends a generic NACK (RFC 4585, section 6.2.1).
+func (in *inbound) requestPackets(sequence []uint16) {
+	in.session.ask(&rtcp.TransportLayerNack{
+		MediaSSRC: uint32(in.track.SSRC()),
+		Nacks:     rtcp.NackPairsFromSequenceNumbers(sequence),
+	})
+}
+
+// read returns the next packet of the current codec, or of what belongs to it.
+// It fails with errCodec, keeping the packet for the next pump, when another
+// codec begins.
 func (in *inbound) read() (*rtp.Packet, interceptor.Attributes, error) {
 	if p := in.held; p != nil {
 		in.held, in.last = nil, p.SequenceNumber
@@ -111,10 +124,10 @@ func (in *inbound) read() (*rtp.Packet, interceptor.Attributes, error) {
 			return nil, nil, io.EOF // the peer connection is closing
 		case p == nil:
 			in.session.dropped.Add(1)
-		case p.PayloadType == in.payloadType:
+		case in.belongs(p):
 			in.last = p.SequenceNumber
 			return p, nil, nil
-		case in.isNewCodec(p):
+		case in.beginsCodec(p):
 			in.held = p
 			return nil, nil, errCodec
 		default:
@@ -140,13 +153,27 @@ func (in *inbound) next() (*rtp.Packet, error) {
 	return p, nil
 }
 
-// isNewCodec tells the first packet of another codec from a late one of the
-// codec before, and from what carries no media of its own.
-func (in *inbound) isNewCodec(p *rtp.Packet) bool {
-	codec := in.track.Codec()
-	return uint8(codec.PayloadType) == p.PayloadType &&
-		!strings.EqualFold(codec.MimeType, webrtc.MimeTypeRTX) &&
-		int16(p.SequenceNumber-in.last) > 0
+// belongs reports whether a packet is of the current codec or corrects its errors.
+func (in *inbound) belongs(p *rtp.Packet) bool {
+	payloadType, ok := in.payloads.carried(p)
+	if !ok || in.codec.MimeType == "" {
+		return false
+	}
+	c, ok := in.payloads.find(payloadType)
+	return ok && (c.PayloadType == in.codec.PayloadType || isMIME(c, mimeULPFEC))
+}
+
+// beginsCodec tells the first packet of another codec from a late one of the
+// codec before, and from what carries no media of its own. The packet's codec is
+// the current one then.
+func (in *inbound) beginsCodec(p *rtp.Packet) bool {
+	payloadType, _ := in.payloads.carried(p)
+	codec, ok := in.payloads.codec(payloadType)
+	if !ok || in.codec.MimeType != "" && int16(p.SequenceNumber-in.last) <= 0 {
+		return false
+	}
+	in.codec = codec
+	return true
 }
 
 // drain reads on when the sink wants no more, so that the feedback about the

@@ -2,9 +2,10 @@
 // posts an SDP offer for a conversation, and the tracks that follow go to the
 // [ingest.Sink] of that conversation as RTP.
 //
-// It negotiates, keeps the connection alive and hands packets on. It neither
-// decodes nor repairs media beyond asking for lost packets, plays nothing back,
-// and decides nothing about who may publish: its owner does, in [Config].
+// It negotiates, keeps the connection alive, hands packets on, and passes on what
+// the receiver of a track asks the publisher for. It neither decodes nor repairs
+// media, plays nothing back, and decides nothing about who may publish: its
+// owner does, in [Config].
 //
 // A participant is in the conversation from the moment that ICE and DTLS are up
 // until the session ends, so that an offer that never connects leaves no trace

@@ -1,0 +1,63 @@
+package callreel_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/callreel/callreel/ingest"
+)
+
+// A packet that is sent again most of the composing delay after it was missed
+// is still in time. It may be handed over from within the request.
+func TestLossIsRepaired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const again = 600 * time.Millisecond
+		r := newRig(t)
+		var w ingest.Writer
+		write := func(seq uint16) {
+			p := &rtp.Packet{
+				Header:  rtp.Header{Version: 2, SSRC: 7, SequenceNumber: seq, Timestamp: 960 * uint32(seq)},
+				Payload: []byte{0xf8, 0xff, 0xfe},
+			}
+			if err := w.WriteRTP(p, time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		first := map[uint16]time.Time{}
+		w, err := r.conversation("room").AddTrack(ingest.TrackInfo{
+			Participant: ingest.Participant{ID: "ann"}, MimeType: "audio/opus",
+			RequestPackets: func(seqs []uint16) {
+				for _, seq := range seqs {
+					if first[seq].IsZero() {
+						first[seq] = time.Now()
+					}
+					if time.Since(first[seq]) >= again {
+						write(seq)
+					}
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := r.start(smallConfig("room"))
+		for seq := range uint16(250) {
+			if seq == 0 || seq%10 != 0 || seq > 200 {
+				write(seq)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		res := r.stop(rec)
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		for s := range res.Report.Tracks() {
+			if got := s.Received(); got.Lost != 0 || got.Repaired < 18 || s.Sound == nil || s.Sound.Concealed.Count > 0 {
+				t.Errorf("%+v, %+v", got, s.Sound)
+			}
+		}
+	})
+}
