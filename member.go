@@ -1,6 +1,8 @@
 package callreel
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +16,10 @@ import (
 
 // gate is the span of local time whose media is let through to the recording.
 // The zero gate is shut: without a recording, packets only keep the clocks.
-type gate struct{ from, until timebase.Ticks }
+type gate struct {
+	from, until timebase.Ticks
+	tap         *tap // takes what is let through and changes of the roster; may be nil
+}
 
 func (g gate) shut() bool { return g.from == g.until }
 
@@ -49,6 +54,7 @@ func (m *member) info(clock localClock) ParticipantInfo {
 
 // track is a track with its layers: one, or several of a simulcast.
 type track struct {
+	number uint64 // in the order of coming
 	id     string
 	kind   ingest.Kind
 	role   ingest.Role
@@ -62,6 +68,7 @@ type layer struct {
 	codec  *ingest.Codec
 	member *member
 	conv   *Conversation
+	number uint64 // of those added to the conversation
 
 	// Guarded by member.mu.
 	track    *track
@@ -69,8 +76,9 @@ type layer struct {
 	clock    *timebase.Map
 	ssrc     uint32
 	started  bool
-	receiver *ingest.Receiver // nil while the gate is shut
-	unwanted bool             // another layer is used: ask for no key frames
+	receiver *ingest.Receiver   // nil while the gate is shut
+	report   *rtcp.SenderReport // the newest; none of a pause that is captured
+	unwanted bool               // another layer is used: ask for no key frames
 }
 
 var _ ingest.Writer = (*layer)(nil)
@@ -87,7 +95,7 @@ func (m *member) add(l *layer, now timebase.Ticks) {
 		t = nil
 	}
 	if t == nil {
-		t = &track{id: l.info.ID, kind: l.codec.Kind, role: l.info.Role, ended: never}
+		t = &track{number: l.number, id: l.info.ID, kind: l.codec.Kind, role: l.info.Role, ended: never}
 		m.tracks = append(m.tracks, t)
 	}
 	t.layers = append(t.layers, l)
@@ -119,6 +127,12 @@ func (t *track) pulse() (p pulse) {
 	return p
 }
 
+// inOrder returns the keys in the order of coming, so that what is done with
+// them has the same result each time.
+func inOrder[V any](tracks map[*track]V) []*track {
+	return slices.SortedFunc(maps.Keys(tracks), func(a, b *track) int { return cmp.Compare(a.number, b.number) })
+}
+
 // over reports whether the layer was closed or its track replaced.
 func (l *layer) over() bool { return l.closed || l.track.ended != never }
 
@@ -130,6 +144,7 @@ func (m *member) remove(l *layer, now timebase.Ticks) (removed bool) {
 		return false
 	}
 	l.closed = true
+	m.gate.tap.shut(l, now)
 	for _, t := range m.tracks {
 		open := slices.ContainsFunc(t.layers, func(l *layer) bool { return !l.closed })
 		if t.ended == never && !open {
@@ -150,6 +165,9 @@ func (m *member) forget(at timebase.Ticks) {
 func (m *member) setGate(g gate) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if g.tap != m.gate.tap {
+		g.tap.enter(m)
+	}
 	m.gate = g
 	if g.shut() {
 		m.forget(never)
@@ -198,6 +216,7 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err 
 		return false, nil
 	}
 	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
+		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
 	open := m.gate.until == never
@@ -205,7 +224,8 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (askKeyFrame bool, err 
 }
 
 // WriteRTCP takes control packets. Sender reports of other streams are ignored.
-func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
+func (l *layer) WriteRTCP(ps []rtcp.Packet, arrival time.Time) error {
+	now := l.conv.eng.clock.at(arrival)
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -215,9 +235,19 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 	for _, p := range ps {
 		if sr, ok := p.(*rtcp.SenderReport); ok && l.started && sr.SSRC == l.ssrc {
 			l.clock.Report(sr.NTPTime, sr.RTPTime)
+			l.keep(sr, now)
 		}
 	}
 	return nil
+}
+
+// keep remembers a report for a capture, or gives it to the one that is made.
+func (l *layer) keep(sr *rtcp.SenderReport, now timebase.Ticks) {
+	g := l.member.gate
+	if g.tap == nil || g.passes(now) {
+		l.report = sr
+		g.tap.rtcp(l, sr, now)
+	}
 }
 
 // Close ends the layer, and the track with its last one.
