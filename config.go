@@ -66,6 +66,9 @@ type RecordingConfig struct {
 	// last picture darkened, in case they come back: at most a minute. Zero
 	// means 3 s; negative means not at all.
 	RejoinGrace time.Duration
+	// Capture keeps what arrives, in clear, as a file beside the recording, for
+	// Compose and for Wireshark: up to 4 GiB, and nothing of a pause.
+	Capture bool
 	// EmptyText is shown while nobody is in the call.
 	EmptyText string
 }

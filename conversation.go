@@ -23,6 +23,7 @@ type Conversation struct {
 	rec     *Recording
 	gate    gate
 	version uint64 // changes with members
+	added   uint64 // layers so far
 }
 
 var _ ingest.Sink = (*Conversation)(nil)
@@ -83,12 +84,14 @@ func (c *Conversation) join(p ingest.Participant) *member {
 		if p.Name != "" && p.Name != m.name {
 			m.name = p.Name
 			c.version++
+			c.gate.tap.rename(m, c.eng.clock.now())
 		}
 		return m
 	}
 	m := newMember(p, c.eng.clock.now(), c.gate)
 	c.members = append(c.members, m)
 	c.version++
+	c.gate.tap.join(m)
 	return m
 }
 
@@ -100,6 +103,7 @@ func (c *Conversation) leave(m *member) {
 	}
 	m.left = c.eng.clock.now()
 	c.version++
+	c.gate.tap.leave(m)
 	if c.rec == nil {
 		c.prune(never)
 	}
@@ -129,8 +133,11 @@ func (c *Conversation) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 	c = c.enter()
 	defer c.mu.Unlock()
 	m := c.join(info.Participant)
-	l := &layer{info: info, codec: codec, member: m, conv: c}
-	m.add(l, c.eng.clock.now())
+	c.added++
+	l := &layer{info: info, codec: codec, member: m, conv: c, number: c.added}
+	now := c.eng.clock.now()
+	m.add(l, now)
+	c.gate.tap.open(l, now)
 	return l, nil
 }
 
@@ -210,13 +217,17 @@ func (c *Conversation) present() int {
 }
 
 // localClock counts ticks since an epoch. Local times are its readings.
-type localClock struct{ epoch time.Time }
+type localClock struct {
+	epoch time.Time
+	read  func() time.Time // time.Now, unless a script says what time it is
+}
 
-func (c localClock) now() timebase.Ticks { return c.at(time.Now()) }
+func (c localClock) now() timebase.Ticks { return c.at(c.read()) }
 
 func (c localClock) at(t time.Time) timebase.Ticks { return timebase.FromDuration(t.Sub(c.epoch)) }
 
-func (c localClock) time(t timebase.Ticks) time.Time { return c.epoch.Add(t.Duration()) }
+// time returns the first nanosecond of a tick, so that at gives the tick again.
+func (c localClock) time(t timebase.Ticks) time.Time { return c.epoch.Add(-(-t).Duration()) }
 
 // infos describes members, also those who have left.
 func (c *Conversation) infos(members []*member) []ParticipantInfo {

@@ -30,19 +30,22 @@ func (d *delivery) wait() error {
 func mediaName(index int) string    { return fmt.Sprintf("%d.mp4", index) }
 func metadataName(index int) string { return fmt.Sprintf("%d.json", index) }
 
-// The objects that hold a recording's Result and Report.
+// The objects that hold a recording's Result, Report and capture.
 const (
-	resultName = "recording.json"
-	reportName = "report.json"
+	resultName  = "recording.json"
+	reportName  = "report.json"
+	captureName = "capture.pcapng"
 )
 
-// MediaKey and MetadataKey are where a chunk's objects are in the store, ResultKey
-// and ReportKey where the recording's result and quality report are.
+// MediaKey and MetadataKey are where a chunk's objects are in the store, ResultKey,
+// ReportKey and CaptureKey where the recording's result, quality report and
+// capture are.
 func MediaKey(recording string, index int) string { return recording + "/" + mediaName(index) }
 
 func MetadataKey(recording string, index int) string { return recording + "/" + metadataName(index) } //nolint:revive // see MediaKey
 func ResultKey(recording string) string              { return recording + "/" + resultName }          //nolint:revive // see MediaKey
 func ReportKey(recording string) string              { return recording + "/" + reportName }          //nolint:revive // see MediaKey
+func CaptureKey(recording string) string             { return recording + "/" + captureName }         //nolint:revive // see MediaKey
 
 // DocumentID names a chunk, for download.
 func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s", index, recording) }

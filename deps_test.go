@@ -40,12 +40,13 @@ const (
 // layers holds for each package in the first entry that names it. What others
 // bring along does not count: storage reaches net/http through gocloud.dev.
 var layers = []layer{
-	{".", foundation + " ingest storage " + stages, web, "an SFU that embeds callreel brings its own WebRTC and HTTP server"},
+	{".", foundation + " ingest internal/capture storage " + stages, web, "an SFU that embeds callreel brings its own WebRTC and HTTP server"},
 	{"compositor", "", system, "a stage speaks standard types, and neither waits nor does I/O"},
 	{"mixer", "", system, "a stage speaks standard types, and neither waits nor does I/O"},
 	{"muxer", "", system, "a stage speaks standard types, and writes to what its caller opened"},
 	{"compositor/scalertest", "compositor", "", "a conformance suite knows what it tests, no more"},
 	{"ingest", foundation, web, "packets come from any source, by whatever transport"},
+	{"ingest/replay", foundation + " ingest internal/capture", web, "a capture is replayed anywhere, without a network"},
 	{"ingest/...", foundation + " ingest", "", "a source hands over to ingest.Sink, and knows neither recorder nor other sources"},
 	{"storage", foundation, web, "a store keeps files and knows nothing of calls"},
 	{"storage/storagetest", "storage", "", "a conformance suite knows what it tests, no more"},
@@ -55,6 +56,7 @@ var layers = []layer{
 	{"cluster", foundation, "github.com/pion/webrtc", "what nodes share is below all that they do"},
 	{"client", "", "github.com/pion/webrtc", "a client of the API links no media code"},
 	{"bench", foundation + " . ingest/... storage client internal/...", "", "the bench measures what users run"},
+	{"internal/capture", foundation + " ingest", web, "a capture holds what a source hands over"},
 	{"internal/simulate", foundation + " compositor ingest", "", "simulated participants are callers, not part of the recorder"},
 	{"internal/stills", foundation + " compositor", web, "a contact sheet is made of a finished file"},
 	{"internal/...", foundation, web, "a leaf, for anybody to build on"},

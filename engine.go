@@ -32,7 +32,9 @@ type Engine struct {
 
 // New checks the configuration and returns an engine. It starts
 // nothing. Close it.
-func New(cfg Config) (*Engine, error) {
+func New(cfg Config) (*Engine, error) { return newEngine(cfg, localClock{time.Now(), time.Now}) }
+
+func newEngine(cfg Config, clock localClock) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -45,7 +47,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	return &Engine{
 		cfg:           cfg,
-		clock:         localClock{time.Now()},
+		clock:         clock,
 		spool:         storage.NewSpool(cfg.Spool),
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
@@ -147,11 +149,12 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 	if err := e.reserve(cfg.ID); err != nil {
 		return nil, err
 	}
-	r, err := startRecording(e, c, cfg)
+	r, err := newRecording(e, c, cfg)
 	if err != nil {
 		e.unregister(cfg.ID)
 		return nil, err
 	}
+	go r.run()
 	if !e.register(r) { // closed meanwhile
 		r.requestStop(EndShutdown)
 		<-r.done

@@ -13,6 +13,8 @@ const (
 	Ended        EventType = "Ended"        // Result is final
 	AlarmRaised  EventType = "AlarmRaised"  // something is wrong with a track: Alarm
 	AlarmCleared EventType = "AlarmCleared" // it is no longer
+
+	CaptureFailed EventType = "CaptureFailed" // something is not in the capture: Err; the recording goes on
 )
 
 // Event tells what happened to a recording.

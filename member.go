@@ -1,6 +1,8 @@
 package callreel
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +16,10 @@ import (
 
 // gate is the span of local time whose media is let through to the recording.
 // The zero gate is shut: without a recording, packets only keep the clocks.
-type gate struct{ from, until timebase.Ticks }
+type gate struct {
+	from, until timebase.Ticks
+	tap         *tap // takes what is let through and changes of the roster; may be nil
+}
 
 func (g gate) shut() bool { return g.from == g.until }
 
@@ -49,6 +54,7 @@ func (m *member) info(clock localClock) ParticipantInfo {
 
 // track is a track with its layers: one, or several of a simulcast.
 type track struct {
+	number uint64 // in the order of coming
 	id     string
 	kind   ingest.Kind
 	role   ingest.Role
@@ -62,6 +68,7 @@ type layer struct {
 	codec  *ingest.Codec
 	member *member
 	conv   *Conversation
+	number uint64 // of those added to the conversation
 
 	// Guarded by member.mu.
 	track    *track
@@ -71,6 +78,7 @@ type layer struct {
 	started  bool
 	early    *rtcp.SenderReport // of a stream of which no packet has come yet
 	receiver *ingest.Receiver   // nil while the gate is shut
+	report   *rtcp.SenderReport // the newest; none of a pause that is captured
 	unwanted bool               // another layer is used: ask for no key frames
 }
 
@@ -88,7 +96,7 @@ func (m *member) add(l *layer, now timebase.Ticks) {
 		t = nil
 	}
 	if t == nil {
-		t = &track{id: l.info.ID, kind: l.codec.Kind, role: l.info.Role, ended: never}
+		t = &track{number: l.number, id: l.info.ID, kind: l.codec.Kind, role: l.info.Role, ended: never}
 		m.tracks = append(m.tracks, t)
 	}
 	t.layers = append(t.layers, l)
@@ -120,6 +128,12 @@ func (t *track) pulse() (p pulse) {
 	return p
 }
 
+// inOrder returns the keys in the order of coming, so that what is done with
+// them has the same result each time.
+func inOrder[V any](tracks map[*track]V) []*track {
+	return slices.SortedFunc(maps.Keys(tracks), func(a, b *track) int { return cmp.Compare(a.number, b.number) })
+}
+
 // over reports whether the layer was closed or its track replaced.
 func (l *layer) over() bool { return l.closed || l.track.ended != never }
 
@@ -131,6 +145,7 @@ func (m *member) remove(l *layer, now timebase.Ticks) (removed bool) {
 		return false
 	}
 	l.closed = true
+	m.gate.tap.shut(l, now)
 	for _, t := range m.tracks {
 		open := slices.ContainsFunc(t.layers, func(l *layer) bool { return !l.closed })
 		if t.ended == never && !open {
@@ -151,6 +166,9 @@ func (m *member) forget(at timebase.Ticks) {
 func (m *member) setGate(g gate) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if g.tap != m.gate.tap {
+		g.tap.enter(m)
+	}
 	m.gate = g
 	if g.shut() {
 		m.forget(never)
@@ -205,13 +223,14 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		return false, nil, ingest.ErrClosed
 	}
 	if !l.started || p.SSRC != l.ssrc {
-		l.begin(p.SSRC)
+		l.begin(p.SSRC, now)
 	}
 	l.clock.Observe(p.Timestamp, now)
 	if l.receiver == nil {
 		return false, nil, nil
 	}
 	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
+		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
 	if l.unwanted {
@@ -224,20 +243,21 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 }
 
 // begin makes ssrc the stream that the layer is of.
-func (l *layer) begin(ssrc uint32) {
+func (l *layer) begin(ssrc uint32, now timebase.Ticks) {
 	if l.started {
 		l.clock.Reset()
 	}
 	l.started, l.ssrc = true, ssrc
 	if sr := l.early; sr != nil && sr.SSRC == ssrc {
-		l.clock.Report(sr.NTPTime, sr.RTPTime)
 		l.early = nil
+		l.relate(sr, now)
 	}
 }
 
 // WriteRTCP takes control packets. Sender reports of other streams are ignored,
 // but a report may come before the first packet of its stream.
-func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
+func (l *layer) WriteRTCP(ps []rtcp.Packet, arrival time.Time) error {
+	now := l.conv.eng.clock.at(arrival)
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -249,12 +269,23 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, _ time.Time) error {
 		switch {
 		case !ok:
 		case l.started && sr.SSRC == l.ssrc:
-			l.clock.Report(sr.NTPTime, sr.RTPTime)
+			l.relate(sr, now)
 		default:
 			l.early = sr
 		}
 	}
 	return nil
+}
+
+// relate takes in a report of the stream, and remembers it for a capture or
+// gives it to the one that is made.
+func (l *layer) relate(sr *rtcp.SenderReport, now timebase.Ticks) {
+	l.clock.Report(sr.NTPTime, sr.RTPTime)
+	g := l.member.gate
+	if g.tap == nil || g.passes(now) {
+		l.report = sr
+		g.tap.rtcp(l, sr, now)
+	}
 }
 
 // Close ends the layer, and the track with its last one.

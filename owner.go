@@ -96,7 +96,7 @@ func (r *Recording) describe() Result {
 	return Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
 		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done), Pauses: r.pauses(),
-		Participants: r.conv.infos(s.stays), Stats: s.stats,
+		Participants: r.conv.infos(s.stays), Stats: s.stats, Capture: r.captured,
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *Recording) describe() Result {
 func (r *Recording) obey(tick <-chan time.Time) {
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply(r.eng.clock.now())
+		c.reply <- c.apply()
 	case why := <-r.stop:
 		r.begin(why)
 	case <-tick:
@@ -117,7 +117,9 @@ func (r *Recording) begin(why EndReason) {
 		return
 	}
 	r.why = why
-	r.conv.pass(gate{r.opened, r.session.stop(r.eng.clock.now())})
+	now := r.eng.clock.now()
+	r.conv.pass(gate{r.opened, r.session.stop(now), r.tap})
+	r.tap.stop(now, why)
 	r.become(Stopping)
 }
 
@@ -145,6 +147,7 @@ func (r *Recording) finish(failure error) {
 	s.close()
 	r.tellNews()
 	r.conv.detach(r)
+	r.storeCapture()
 	chunks, err := r.out.finish(s.frame)
 	for _, c := range chunks {
 		r.deliver(c)

@@ -34,6 +34,8 @@ type Recording struct {
 	session  *session
 	out      *output
 	first    *os.File // the first chunk, until it is used
+	tap      *tap     // nil without a capture
+	captured string   // key of the capture in the store
 	delivery delivery
 	why      EndReason
 	shown    uint64         // version of the roster in result
@@ -43,13 +45,13 @@ type Recording struct {
 
 // command is a message to the owner.
 type command struct {
-	apply func(now timebase.Ticks) error
+	apply func() error
 	reply chan error
 }
 
-// startRecording opens the encoders and the first file, attaches to the
-// conversation and begins to record.
-func startRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, error) {
+// newRecording opens the encoders and the first file and attaches to the
+// conversation: from now on its media is let in, for whoever owns the recording.
+func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, error) {
 	now := e.clock.now()
 	r := &Recording{
 		id: cfg.ID, eng: e, cfg: cfg, startTime: e.clock.time(now), opened: now, empty: now,
@@ -64,7 +66,6 @@ func startRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording
 	if err := r.attach(c, now); err != nil {
 		return nil, errors.Join(err, r.abandon())
 	}
-	go r.run()
 	return r, nil
 }
 
@@ -76,8 +77,10 @@ func (r *Recording) open(now timebase.Ticks) (err error) {
 	if r.session, err = newSession(r.cfg, r.eng, now, r.out); err != nil {
 		return err
 	}
-	r.first, err = r.eng.spool.Create(r.id, mediaName(0))
-	return err
+	if r.first, err = r.eng.spool.Create(r.id, mediaName(0)); err != nil {
+		return err
+	}
+	return r.openCapture(now)
 }
 
 // abandon undoes open, for a recording that has nothing recorded.
@@ -88,22 +91,29 @@ func (r *Recording) abandon() error {
 	if r.out != nil {
 		r.out.close()
 	}
-	if r.first == nil {
-		return nil
+	var errs []error
+	if r.tap != nil {
+		errs = append(errs, r.tap.close(), r.eng.spool.Discard(r.id, captureName))
 	}
-	return errors.Join(r.first.Close(), r.eng.spool.Discard(r.id, mediaName(0)))
+	if r.first != nil {
+		errs = append(errs, r.first.Close(), r.eng.spool.Discard(r.id, mediaName(0)))
+	}
+	return errors.Join(errs...)
 }
 
 // attach takes the conversation and lets its media in.
 func (r *Recording) attach(c *Conversation, now timebase.Ticks) (err error) {
-	g, state := gate{now, never}, Active
+	g, state := gate{now, never, r.tap}, Active
 	if r.cfg.PauseOnStart {
-		g, state = gate{now, r.session.pause(now)}, Paused
+		g, state = gate{now, r.session.pause(now), r.tap}, Paused
 	}
 	if r.conv, err = c.attach(r, g); err != nil {
 		return err
 	}
 	r.session.conv = r.conv
+	if state == Paused {
+		r.tap.pause(now, now)
+	}
 	r.result = Result{ID: r.id, Conversation: r.conv.id, StartTime: r.startTime}
 	r.become(state)
 	return nil
@@ -145,37 +155,47 @@ func (r *Recording) createChunk(index int) (*os.File, error) {
 // called is decoded or stored. Pausing twice is harmless. The error is a
 // [StateError] if the recording is ending.
 func (r *Recording) Pause(ctx context.Context) error {
-	return r.do(ctx, "pause", func(now timebase.Ticks) error {
-		if r.State() == Paused {
-			return nil
-		}
-		if err := r.check("pause", Paused); err != nil {
-			return err
-		}
-		r.conv.pass(gate{r.opened, r.session.pause(now)})
-		r.update(true)
-		r.become(Paused)
+	return r.do(ctx, "pause", r.pause)
+}
+
+func (r *Recording) pause() error {
+	if r.State() == Paused {
 		return nil
-	})
+	}
+	if err := r.check("pause", Paused); err != nil {
+		return err
+	}
+	r.tap.hold() // before the time is known from which on nothing may be kept
+	now := r.eng.clock.now()
+	from := r.session.pause(now)
+	r.conv.pass(gate{r.opened, from, r.tap})
+	r.tap.pause(now, from)
+	r.update(true)
+	r.become(Paused)
+	return nil
 }
 
 // Resume goes on after Pause, in the same file. Resuming twice is harmless. The
 // error is a [StateError] if the recording is ending.
 func (r *Recording) Resume(ctx context.Context) error {
-	return r.do(ctx, "resume", func(now timebase.Ticks) error {
-		if r.State() == Active {
-			return nil
-		}
-		if err := r.check("resume", Active); err != nil {
-			return err
-		}
-		r.session.resume(now)
-		r.opened = now
-		r.conv.pass(gate{now, never})
-		r.update(true)
-		r.become(Active)
+	return r.do(ctx, "resume", r.resume)
+}
+
+func (r *Recording) resume() error {
+	if r.State() == Active {
 		return nil
-	})
+	}
+	if err := r.check("resume", Active); err != nil {
+		return err
+	}
+	now := r.eng.clock.now()
+	r.session.resume(now)
+	r.tap.resume(now)
+	r.opened = now
+	r.conv.pass(gate{now, never, r.tap})
+	r.update(true)
+	r.become(Active)
+	return nil
 }
 
 // Stop ends the recording with what was captured up to now and returns the
@@ -216,7 +236,7 @@ func (r *Recording) Result() Result {
 }
 
 // do lets the owner run apply.
-func (r *Recording) do(ctx context.Context, op string, apply func(now timebase.Ticks) error) error {
+func (r *Recording) do(ctx context.Context, op string, apply func() error) error {
 	c := command{apply, make(chan error, 1)}
 	select {
 	case r.commands <- c:
@@ -248,6 +268,6 @@ func (r *Recording) become(next State) {
 }
 
 func (r *Recording) tell(e Event) {
-	e.Time, e.Conversation, e.Recording, e.State = time.Now(), r.conv.id, r.id, r.State()
+	e.Time, e.Conversation, e.Recording, e.State = r.eng.clock.read(), r.cfg.Conversation, r.id, r.State()
 	r.eng.cfg.OnEvent(e)
 }

@@ -58,6 +58,8 @@ type Result struct {
 	// Report is the quality report, once the recording has ended. It is stored
 	// as a document of its own.
 	Report *Report `json:"-"`
+	// Capture is the key of the capture in the store. Empty if there is none.
+	Capture string `json:"captureKey,omitempty"`
 	// Err is why the recording failed, or why something is not in the store.
 	Err error `json:"-"`
 }

@@ -231,8 +231,8 @@ type finished struct {
 
 // retire closes what belongs to tracks that have ended.
 func (s *session) retire() {
-	for t, v := range s.voices {
-		if !s.live[t] {
+	for _, t := range inOrder(s.voices) {
+		if v := s.voices[t]; !s.live[t] {
 			if v != nil {
 				s.endAlarms(&v.health)
 				s.retired = append(s.retired, finished{v.feed.layer.member, v.report()})
@@ -241,8 +241,8 @@ func (s *session) retire() {
 			delete(s.voices, t)
 		}
 	}
-	for t, c := range s.cameras {
-		if !s.live[t] {
+	for _, t := range inOrder(s.cameras) {
+		if c := s.cameras[t]; !s.live[t] {
 			if c != nil {
 				s.endAlarms(&c.health)
 				s.retired = append(s.retired, finished{c.member(), c.report(s.position())})

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"os"
 	"os/exec"
@@ -11,20 +13,22 @@ import (
 	"github.com/callreel/callreel/internal/simulate"
 )
 
-// The demo leaves a recording, its metadata and a contact sheet.
+// The demo leaves a recording, its metadata, a contact sheet, and a capture from
+// which the recording can be made again.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("the demo takes half a minute: skipped with -short")
 	}
 	output := filepath.Join(t.TempDir(), "demo")
-	out, err := exec.CommandContext(t.Context(), program, "demo", "--output", output).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), program, "demo", "--capture", "--output", output).CombinedOutput()
 	if err != nil {
 		t.Fatalf("callreel demo: %v\n%s", err, out)
 	}
 	m := open(t, output+".mp4")
 	checkMetadata(t, output+".json", m)
 	checkSheet(t, output+".png")
+	checkCapture(t, output, m)
 	people := make(map[int]bool)
 	for _, img := range m.frames() {
 		for _, tiles := range []int{3, 4} {
@@ -54,6 +58,28 @@ func checkMetadata(t *testing.T, file string, m *movie) {
 	pauses := metadata.PauseResumeIntervals
 	if len(pauses) != 1 || pauses[0].Duration < 3900 || len(metadata.Participants) != 5 || metadata.ChunkDuration != m.length().Milliseconds() {
 		t.Errorf("%s", text)
+	}
+}
+
+// checkCapture composes the capture twice, which must give the same bytes, and
+// what the demo has recorded.
+func checkCapture(t *testing.T, output string, live *movie) {
+	t.Helper()
+	var files [2][]byte
+	for i := range files {
+		name := fmt.Sprintf("%s-%d", output, i)
+		callreel(t, "compose", output+".pcapng", "-o", name+".mp4", "--metadata", name+".json")
+		data, err := os.ReadFile(name + ".mp4")
+		must(t, err)
+		files[i] = data
+	}
+	if !bytes.Equal(files[0], files[1]) {
+		t.Error("two compositions of one capture differ")
+	}
+	again := open(t, output+"-0.mp4")
+	checkMetadata(t, output+"-0.json", again)
+	if again.n != live.n {
+		t.Errorf("%d frames are composed of the capture, %d were recorded", again.n, live.n)
 	}
 }
 

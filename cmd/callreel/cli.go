@@ -25,6 +25,7 @@ type commands struct {
 	Token      tokenCmd      `cmd:"" help:"Make a token with which to publish into a call, or to control and fetch recordings."`
 	Recordings recordingsCmd `cmd:"" help:"List, start, pause, resume, stop and download recordings of a running server."`
 	Simulate   simulateCmd   `cmd:"" help:"Let simulated participants join a call over WebRTC."`
+	Compose    composeCmd    `cmd:"" help:"Make an MP4 of a call that callreel serve --capture kept."`
 	Inspect    inspectCmd    `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
 	Version    versionCmd    `cmd:"" help:"Print the versions of callreel and its libraries."`
 

@@ -62,6 +62,10 @@ func TestHelpAndUsage(t *testing.T) {
 		{"recordings list --token x --to server", 2, "", "absolute"},
 		{"simulate --call x --codec h265", 2, "", "h265"},
 		{"simulate --call x --size 5x5", 2, "", "pictures"},
+		{"compose --help", 0, "--output", ""},
+		{"compose /nowhere.pcapng -o x.mp4", 2, "", "nowhere.pcapng"},
+		{"compose cli_test.go", 2, "", "output"},
+		{"compose cli_test.go -o /nowhere/x.mp4", 2, "", "not a capture"},
 		{"inspect /nowhere.mp4", 2, "", "nowhere.mp4"},
 	} {
 		status, stdout, stderr := call(t, strings.Fields(c.args)...)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/client"
 	"github.com/callreel/callreel/internal/token"
 )
@@ -21,7 +22,8 @@ const (
 
 // demoCmd shows what callreel does, in less than a minute.
 type demoCmd struct {
-	Output string `help:"Where the result goes: this name with .mp4, .json and .png." default:"callreel-demo" type:"path"`
+	Output  string `help:"Where the result goes: this name with .mp4, .json and .png." default:"callreel-demo" type:"path"`
+	Capture bool   `help:"Keep also what the server received, with .pcapng, for callreel compose and for Wireshark."`
 }
 
 // Help is shown by callreel demo --help.
@@ -49,23 +51,27 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	d := &demo{out: con.out, began: time.Now()}
 	defer func() { err = errors.Join(err, d.close(), os.RemoveAll(dir)) }()
-	if err := d.start(dir, con.err); err != nil {
+	if err := d.start(dir, c.Capture, con.err); err != nil {
 		return err
 	}
 	if err := d.play(ctx); err != nil {
 		return err
 	}
-	return d.collect(ctx, c.Output)
+	if err := d.collect(ctx, c.Output); err != nil || !c.Capture {
+		return err
+	}
+	return d.keepCapture(dir, c.Output+".pcapng")
 }
 
 // start starts the server and a client of it.
-func (d *demo) start(dir string, logTo io.Writer) error {
+func (d *demo) start(dir string, capture bool, logTo io.Writer) error {
 	key := make([]byte, minAccessKey)
 	_, _ = rand.Read(key) // never fails
 	var err error
 	d.server, err = startServer(serverConfig{
 		Listen: "127.0.0.1:0", Data: dir, Key: key,
-		Log: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Recording: callreel.RecordingConfig{Capture: capture},
+		Log:       slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -8,9 +8,11 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/client"
 	"github.com/callreel/callreel/internal/inspect"
 	"github.com/callreel/callreel/internal/stills"
@@ -88,6 +90,16 @@ func (d *demo) sumUp(r client.Recording, report inspect.Report, files ...string)
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
 	_ = w.Flush()
+}
+
+// keepCapture copies the capture from the server's data, which will be deleted.
+func (d *demo) keepCapture(data, name string) error {
+	f, err := os.Open(filepath.Join(data, recordingsDir, callreel.CaptureKey(d.recording)))
+	if err != nil {
+		return err
+	}
+	err = save(name, func(w io.Writer) (int64, error) { return io.Copy(w, f) })
+	return errors.Join(err, f.Close())
 }
 
 func describe(t inspect.Track) string {

@@ -27,6 +27,7 @@ type recordingFlags struct {
 	EmptyTimeout  time.Duration     `help:"End a recording when nobody has been in the call for that long; negative: never." default:"1m"`
 	RejoinGrace   time.Duration     `help:"How long the tile of somebody who left is kept, darkened, in case they come back; negative: not at all." default:"3s"`
 	EmptyText     string            `help:"Text to show while nobody is in the call." placeholder:"TEXT"`
+	Capture       bool              `help:"Keep also what arrives, in clear, for callreel compose and for Wireshark. Nothing of pauses."`
 }
 
 func (f recordingFlags) config() callreel.RecordingConfig {
@@ -40,6 +41,7 @@ func (f recordingFlags) config() callreel.RecordingConfig {
 		EmptyTimeout: f.EmptyTimeout,
 		RejoinGrace:  f.RejoinGrace,
 		EmptyText:    f.EmptyText,
+		Capture:      f.Capture,
 	}
 }
 

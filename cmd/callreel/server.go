@@ -23,6 +23,8 @@ const (
 	headerTimeout = 10 * time.Second // for a client to send its headers
 	idleTimeout   = 2 * time.Minute  // between requests of a client
 	maxHeader     = 64 << 10         // bytes
+
+	recordingsDir = "recordings" // where finished recordings are in the data
 )
 
 // serverConfig says what a server in this process is made of. Listen, Data and
@@ -77,7 +79,7 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.Dir(filepath.Join(cfg.Data, "recordings"))
+	store := storage.Dir(filepath.Join(cfg.Data, recordingsDir))
 	engine, err := callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
 		ResourceID:    resource,
