@@ -29,7 +29,7 @@ func (s *session) examineFlow(pos timebase.Ticks, packets uint64) {
 		s.flow.packets, s.flow.last = packets, pos
 		return
 	}
-	if pos-s.flow.last >= minGap {
-		s.gaps.add(s.flow.last, pos)
+	if pos-s.flow.last >= minGap { // what comes at this tick is composed after the delay
+		s.gaps.add(s.flow.last+s.delay, pos+s.delay)
 	}
 }

@@ -18,6 +18,7 @@ type feed struct {
 	queue []unit
 	jumps int64  // of the layer's clock, when the queue was dated
 	due   []unit // of the last pull
+	asked []uint16
 }
 
 // pull moves what the receiver has into the queue and what was captured before
@@ -28,6 +29,7 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	l := f.layer
 	if l.receiver != nil {
 		l.receiver.Advance(now)
+		f.asked = l.missing(now, f.asked[:0])
 		f.collect(l.receiver)
 	}
 	f.date()
@@ -38,6 +40,15 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	rest := copy(f.queue, f.queue[n:])
 	clear(f.queue[rest:])
 	f.queue = f.queue[:rest]
+}
+
+// ask asks for the packets that the last pull found missing. Most requests go
+// out as packets arrive; these are for tracks from which nothing does.
+func (f *feed) ask() {
+	if len(f.asked) > 0 {
+		f.layer.info.RequestPackets(f.asked)
+		f.asked = f.asked[:0]
+	}
 }
 
 // collect queues what the receiver has.

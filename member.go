@@ -233,13 +233,16 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
-	if l.unwanted {
-		return false, nil, nil
+	keyFrame = m.gate.until == never && !l.unwanted && l.receiver.WantKeyFrame(now)
+	return keyFrame, l.missing(now, nil), nil
+}
+
+// missing appends the packets to ask for now to dst; member.mu is held.
+func (l *layer) missing(now timebase.Ticks, dst []uint16) []uint16 {
+	if l.unwanted || l.info.RequestPackets == nil {
+		return dst
 	}
-	if l.info.RequestPackets != nil {
-		missing = l.receiver.WantPackets(now, nil)
-	}
-	return m.gate.until == never && l.receiver.WantKeyFrame(now), missing, nil
+	return l.receiver.WantPackets(now, dst)
 }
 
 // begin makes ssrc the stream that the layer is of.

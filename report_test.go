@@ -99,7 +99,7 @@ func TestReportOfAnOutage(t *testing.T) {
 		if f := pictures.Frozen; f.Count != 1 || f.Total < 3*time.Second || f.Total > 4*time.Second || !about(f.List[0].Start, 4*time.Second) {
 			t.Errorf("frozen %+v", pictures.Frozen)
 		}
-		if g := res.Report.Ticks.Gaps; g.Count != 1 || !about(g.Total, 3*time.Second) {
+		if g := res.Report.Ticks.Gaps; g.Count != 1 || !about(g.Total, 2875*time.Millisecond) || !about(g.List[0].Start, 4*time.Second) {
 			t.Errorf("gaps %+v", g)
 		}
 		if res.Verdict != callreel.Warn || len(res.Report.Reasons) != 2 || !strings.Contains(res.Report.Reasons[0], "p01") {

@@ -151,10 +151,14 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 	}
 	for _, c := range s.watched {
+		for _, l := range c.layers {
+			l.ask()
+		}
 		c.decode(at, &s.timeline)
 		c.steer(at)
 	}
 	for _, v := range s.heard {
+		v.feed.ask()
 		s.play(v)
 	}
 	s.retire()
