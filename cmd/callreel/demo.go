@@ -57,10 +57,14 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	if err := d.play(ctx); err != nil {
 		return err
 	}
-	if err := d.collect(ctx, c.Output); err != nil || !c.Capture {
-		return err
+	var more []string
+	if c.Capture {
+		more = append(more, c.Output+".pcapng")
+		if err := d.keepCapture(dir, more[0]); err != nil {
+			return err
+		}
 	}
-	return d.keepCapture(dir, c.Output+".pcapng")
+	return d.collect(ctx, c.Output, more)
 }
 
 // start starts the server and a client of it.

@@ -22,7 +22,7 @@ import (
 var demoStill = image.Pt(640, 360)
 
 // collect downloads what came of the recording, and sums it up.
-func (d *demo) collect(ctx context.Context, output string) error {
+func (d *demo) collect(ctx context.Context, output string, more []string) error {
 	r, err := d.api.Recording(ctx, d.recording)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (d *demo) collect(ctx context.Context, output string) error {
 	if err != nil {
 		return err
 	}
-	d.sumUp(r, report, media, metadata, sheet)
+	d.sumUp(r, report, append([]string{media, metadata, sheet}, more...))
 	if report.Broken() {
 		return fmt.Errorf("%s is broken: see callreel inspect", media)
 	}
@@ -66,7 +66,7 @@ func drawSheet(media string, w io.Writer) error {
 }
 
 // sumUp prints the summary.
-func (d *demo) sumUp(r client.Recording, report inspect.Report, files ...string) {
+func (d *demo) sumUp(r client.Recording, report inspect.Report, files []string) {
 	seconds := float64(r.DurationMs) / 1000
 	rows := [][2]string{{"duration", fmt.Sprintf("%.3f s", seconds)}, {"quality", r.Verdict}}
 	for _, p := range r.Pauses {
