@@ -17,18 +17,8 @@ static void cr_aenc_setup(cr_enc *e, int rate, int64_t bit_rate) {
 }
 
 static int cr_aenc_send(cr_enc *e, const int16_t *pcm, int n, int64_t pts) {
-	AVFrame *f = e->frame;
-	int rc = 0;
-	if (!f->buf[0]) {
-		f->format = e->ctx->sample_fmt;
-		f->sample_rate = e->ctx->sample_rate;
-		f->nb_samples = e->ctx->frame_size;
-		rc = av_channel_layout_copy(&f->ch_layout, &e->ctx->ch_layout);
-		if (rc >= 0) rc = av_frame_get_buffer(f, 0);
-	} else {
-		f->nb_samples = e->ctx->frame_size;
-		rc = av_frame_make_writable(f);
-	}
+	int rc;
+	AVFrame *f = cr_enc_sound(e, e->ctx->frame_size, &rc);
 	if (rc < 0) return rc;
 	float *out = (float *)f->data[0];
 	for (int i = 0; i < n; i++) out[i] = pcm[i] * (1.0f / 32768);

@@ -11,7 +11,8 @@ import (
 const MaxOpusFrame = 1920
 
 // OpusDecoder decodes Opus (RFC 6716) to mono at 16 kHz, which libopus does
-// natively: stereo is downmixed and nothing above 8 kHz is computed.
+// natively: stereo is downmixed to (left + right)/2, and nothing above 8 kHz is
+// computed.
 type OpusDecoder struct {
 	dec *opus.Decoder
 	buf []float32
@@ -45,16 +46,17 @@ func (d *OpusDecoder) Conceal(samples int, next []byte) ([]float32, error) {
 	if samples <= 0 || samples > MaxOpusFrame {
 		return nil, fmt.Errorf("codec: conceal %d samples", samples)
 	}
+	pcm := d.buf[:samples:samples] // the decoder fills the capacity
 	var err error
 	if next != nil {
-		err = d.dec.DecodeFECFloat32(next, d.buf[:samples])
+		err = d.dec.DecodeFECFloat32(next, pcm)
 	} else {
-		err = d.dec.DecodePLCFloat32(d.buf[:samples])
+		err = d.dec.DecodePLCFloat32(pcm)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: opus concealment: %w", ErrCorrupt, err)
 	}
-	return d.buf[:samples], nil
+	return pcm, nil
 }
 
 // Close does nothing: the decoder's memory is Go's.
