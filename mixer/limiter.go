@@ -7,26 +7,32 @@ import (
 
 const (
 	fullScale = 1 << 15
-	ceiling   = 29204   // -1 dBFS in units of the output
+	ceiling   = 26028   // -2 dBFS in units of the output: AAC adds up to 1 dB
 	unity     = 1 << 30 // gains are fixed-point, so that sums of them are exact
 	hold      = 50 * time.Millisecond
-	release   = 200 * time.Millisecond
+	release   = 40 * time.Millisecond  // up to the usual gain
+	relax     = 200 * time.Millisecond // from there on
+	usual     = time.Second            // over which the usual gain is averaged
 )
 
 // limiter turns a sum of any height into 16-bit samples that stay below the
 // ceiling. It delays its input by the attack time, in which the gain comes down
 // along a straight line before the peak is there. The gain then stays for the
-// hold time, so that it does not follow the waveform of a low voice, and comes
-// back with the time constant of the release. It is exactly 1 again within a
-// few seconds, and samples pass unchanged.
+// hold time, so that it does not follow the waveform of a low voice. Then it
+// comes back: quickly to what it usually was in the last second, so that a
+// single bang does not hide the others, and slowly from there, so that it does
+// not pump while many shout. It is exactly 1 again within a few seconds, and
+// samples pass unchanged.
 type limiter struct {
 	delayed []float32 // ring of the last samples
 	envs    []int64   // ring of the last envelopes, as long
 	at      int       // index of the oldest in both
 	total   int64     // of envs
 	env     int64     // the gain before it is smoothed over the attack time
+	usual   int64     // mean of env
 	lowest  minWindow
-	recover int64 // part of the way to unity that a sample goes, in 1/2^32
+	// Parts of the way that a sample goes, in 1/2^32.
+	release, relax, average int64
 }
 
 func newLimiter(rate int) *limiter {
@@ -35,18 +41,21 @@ func newLimiter(rate int) *limiter {
 		delayed: make([]float32, n),
 		envs:    make([]int64, n),
 		lowest:  newMinWindow(n + samples(hold, rate)),
-		recover: (1 << 32) / int64(samples(release, rate)),
+		release: part(release, rate), relax: part(relax, rate), average: part(usual, rate),
 	}
 	l.reset()
 	return l
 }
+
+// part returns the part of the way that makes d the time constant.
+func part(d time.Duration, rate int) int64 { return (1 << 32) / int64(samples(d, rate)) }
 
 func (l *limiter) reset() {
 	clear(l.delayed)
 	for i := range l.envs {
 		l.envs[i] = unity
 	}
-	l.at, l.env, l.total = 0, unity, unity*int64(len(l.envs))
+	l.at, l.env, l.usual, l.total = 0, unity, unity, unity*int64(len(l.envs))
 	l.lowest.reset()
 }
 
@@ -59,7 +68,12 @@ func (l *limiter) delay() int { return len(l.delayed) - 1 }
 // so the mean of it over the delay samples that were is at most the gain
 // needed now: the output can not get over the ceiling.
 func (l *limiter) push(x float32) int16 {
-	l.env = min(l.lowest.push(needed(x)), l.env+(unity-l.env)*l.recover>>32+1, unity)
+	up := l.relax
+	if l.env < l.usual {
+		up = l.release
+	}
+	l.env = min(l.lowest.push(needed(x)), l.env+(unity-l.env)*up>>32+1, unity)
+	l.usual += (l.env - l.usual) * l.average >> 32
 	l.total += l.env - l.envs[l.at]
 	l.envs[l.at], l.delayed[l.at] = l.env, x
 	l.at++

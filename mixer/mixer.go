@@ -48,7 +48,7 @@ type Config struct {
 	Ahead time.Duration
 }
 
-// Mixer sums inputs at unity gain and limits the sum to -1 dBFS. Positions
+// Mixer sums inputs at unity gain and limits the sum to -2 dBFS. Positions
 // count samples at the mixer's rate since the recording began, from 0 to 2^60.
 type Mixer struct {
 	rate   int
