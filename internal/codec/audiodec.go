@@ -68,7 +68,7 @@ type AudioDecoder interface {
 	// Decode decodes one packet. The samples are valid until the next call.
 	Decode(packet []byte) ([]float32, error)
 	// Conceal makes up samples for a gap; next is the packet after it, or nil.
-	// A codec without concealment returns silence.
+	// A codec without concealment returns no samples.
 	Conceal(samples int, next []byte) ([]float32, error)
 	// Close frees the decoder.
 	Close()
@@ -135,13 +135,7 @@ func (d *waveDecoder) Decode(packet []byte) ([]float32, error) {
 	return d.buf[:rc], nil
 }
 
-func (d *waveDecoder) Conceal(samples int, _ []byte) ([]float32, error) {
-	if samples <= 0 || samples > len(d.buf) {
-		return nil, fmt.Errorf("codec: conceal %d samples", samples)
-	}
-	clear(d.buf[:samples])
-	return d.buf[:samples], nil
-}
+func (d *waveDecoder) Conceal(int, []byte) ([]float32, error) { return nil, nil }
 
 func (d *waveDecoder) Close() {
 	C.cr_adec_free(d.c)
