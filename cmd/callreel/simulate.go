@@ -22,6 +22,7 @@ type simulateCmd struct {
 	Participants int           `help:"Number of participants." default:"4"`
 	First        int           `help:"Number of the first one, which its ID, name, look and sound follow from." default:"0"`
 	Codec        []string      `help:"Video codecs, in turn: vp8, vp9, h264, av1." enum:"vp8,vp9,h264,av1" default:"vp8,vp9,h264,av1"`
+	Audio        string        `help:"Audio codec: opus, pcmu, pcma, g722." enum:"opus,pcmu,pcma,g722" default:"opus"`
 	For          time.Duration `help:"How long; 0: until interrupted." default:"60s"`
 	Size         canvasSize    `help:"Size of the pictures." default:"640x360"`
 	FPS          int           `name:"fps" help:"Frames per second." default:"30"`
@@ -65,7 +66,7 @@ func (c *simulateCmd) config() simulate.CrowdConfig {
 			Endpoint: strings.TrimRight(c.To, "/") + "/whip/" + url.PathEscape(c.Call),
 			Token:    c.Token,
 			Index:    c.First,
-			Speech:   c.Speech, Audio: "opus",
+			Speech:   c.Speech, Audio: c.Audio,
 			Width: c.Size.width, Height: c.Size.height, FPS: c.FPS,
 			Simulcast: c.Simulcast,
 		},

@@ -38,7 +38,7 @@ func TestClockWaitsWithoutDrift(t *testing.T) {
 }
 
 func TestReportRelatesRTPToWallTime(t *testing.T) {
-	track, err := webrtc.NewTrackLocalStaticRTP(opusParameters().RTPCodecCapability, "audio", "callreel")
+	track, err := webrtc.NewTrackLocalStaticRTP(audioCodecs()[0].parameters().RTPCodecCapability, "audio", "callreel")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestReportRelatesRTPToWallTime(t *testing.T) {
 		t.Errorf("report before any packet: %v", r)
 	}
 	for i := range 3 {
-		if err := o.send(make([]byte, 10), timebase.Ticks(i)*opusFrame); err != nil {
+		if err := o.send(make([]byte, 10), timebase.Ticks(i)*audioFrame); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -59,9 +59,9 @@ type Config struct {
 
 	// Video is the codec: vp8, vp9, h264 or av1. Empty means no video.
 	Video string
-	// Audio is the codec: opus. Empty means no sound.
+	// Audio is the codec: opus, pcmu, pcma (G.711) or g722. Empty means no sound.
 	Audio string
-	// DTX leaves out Opus packets during silence (RFC 6716, section 2.1.9).
+	// DTX leaves out packets during silence (RFC 6716, section 2.1.9). Opus only.
 	DTX bool
 	// Width and Height are those of the pictures in pixels: even, and with room
 	// for a 16:9 picture of at least 256x144, where all that matters is shown.
@@ -151,8 +151,12 @@ func (c *Config) checkMedia() error {
 		return fmt.Errorf("%w: neither video nor audio", ErrConfig)
 	}
 	if c.Audio != "" {
-		if _, err := audioCodecByName(c.Audio); err != nil {
+		codec, err := audioCodecByName(c.Audio)
+		if err != nil {
 			return err
+		}
+		if c.DTX && !codec.dtx {
+			return fmt.Errorf("%w: no DTX with %s", ErrConfig, c.Audio)
 		}
 		if c.Tone < 100 || c.Tone > 8000 {
 			return fmt.Errorf("%w: tone of %d Hz", ErrConfig, c.Tone)

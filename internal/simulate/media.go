@@ -13,9 +13,7 @@ import (
 // Payload types as browsers use them. The retransmissions of a video codec have
 // the one after its own.
 const (
-	opusPayloadType = 111
-	videoClock      = 90000
-	audioClock      = 48000
+	videoClock = 90000
 )
 
 // videoCodec is all that differs from one video codec to another.
@@ -84,11 +82,4 @@ func (c videoCodec) open(w, h, fps int, bitRate int64) (*codec.VideoEncoder, err
 		Encoder: c.encoder, Options: c.options,
 		Width: w, Height: h, FrameRate: fps, KeyInterval: keyInterval, BitRate: bitRate,
 	})
-}
-
-func audioCodecByName(name string) (string, error) {
-	if strings.EqualFold(name, "opus") {
-		return webrtc.MimeTypeOpus, nil
-	}
-	return "", fmt.Errorf("%w: audio codec %q", ErrConfig, name)
 }

@@ -4,20 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
-	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 )
 
 const (
-	opusFrame   = 20 * timebase.Millisecond
-	opusBitRate = 24000 // bit/s
-	// opusDelay is by how much libopus delays sound at 48 kHz, coding and
-	// decoding together. Sound is made that much ahead, so that what is decoded
-	// from a packet begins at the packet's time.
-	opusDelay = 312
-	// dtxBytes is the largest packet that need not be sent.
+	audioFrame = 20 * timebase.Millisecond
+	// dtxBytes is the largest Opus packet that need not be sent.
 	dtxBytes = 2
 )
 
@@ -25,30 +18,39 @@ const (
 type microphone struct {
 	who   *Participant
 	sound *sound
-	enc   *codec.OpusEncoder
+	enc   audioEncoder
 	out   *outbound
 	pcm   []int16
+	// ahead is by how much sound is made ahead, so that what is decoded from a
+	// packet begins at the packet's time.
+	ahead timebase.Ticks
 }
 
 func newMicrophone(p *Participant) (*microphone, error) {
-	enc, err := codec.NewOpusEncoder(1, opusBitRate, p.cfg.DTX)
+	c, err := audioCodecByName(p.cfg.Audio)
 	if err != nil {
-		return nil, fmt.Errorf("simulate: %w", err)
+		return nil, err
 	}
-	track, err := webrtc.NewTrackLocalStaticRTP(opusParameters().RTPCodecCapability, "audio", "callreel")
+	track, err := webrtc.NewTrackLocalStaticRTP(c.parameters().RTPCodecCapability, "audio", "callreel")
 	if err != nil {
 		return nil, fmt.Errorf("simulate: audio track: %w", err)
 	}
+	enc, err := c.open(c.mime, p.cfg.DTX)
+	if err != nil {
+		return nil, fmt.Errorf("simulate: %w", err)
+	}
 	return &microphone{
 		who: p, sound: newSound(p.cfg), enc: enc,
-		out: newOutbound(track, &codecs.OpusPayloader{}, &p.count),
-		pcm: make([]int16, opusFrame),
+		out: newOutbound(track, c.payloader, &p.count),
+		pcm: make([]int16, audioFrame), ahead: c.delay + enc.Delay(),
 	}, nil
 }
 
+func (m *microphone) close() { m.enc.Close() }
+
 // run sends a packet when its last sample is due, as a real microphone does.
 func (m *microphone) run(ctx context.Context, c clock) error {
-	for at := c.now().Ceil(opusFrame); c.wait(ctx, at+opusFrame); at += opusFrame {
+	for at := c.now().Ceil(audioFrame); c.wait(ctx, at+audioFrame); at += audioFrame {
 		if err := m.send(at); err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -64,7 +66,7 @@ func (m *microphone) send(at timebase.Ticks) error {
 	if muted {
 		clear(m.pcm)
 	} else {
-		m.sound.fill(m.pcm, at+opusDelay)
+		m.sound.fill(m.pcm, at+m.ahead)
 	}
 	packet, err := m.enc.Encode(m.pcm)
 	if err != nil {

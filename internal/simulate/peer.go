@@ -62,7 +62,11 @@ func isLoopback(endpoint string) bool {
 
 func registerMedia(m *webrtc.MediaEngine, cfg Config) error {
 	if cfg.Audio != "" {
-		if err := m.RegisterCodec(opusParameters(), webrtc.RTPCodecTypeAudio); err != nil {
+		codec, err := audioCodecByName(cfg.Audio)
+		if err != nil {
+			return err
+		}
+		if err := m.RegisterCodec(codec.parameters(), webrtc.RTPCodecTypeAudio); err != nil {
 			return err
 		}
 	}
@@ -89,16 +93,6 @@ func registerExtensions(m *webrtc.MediaEngine, uris ...string) error {
 		}
 	}
 	return nil
-}
-
-func opusParameters() webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeOpus, ClockRate: audioClock, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
-			RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}},
-		},
-		PayloadType: opusPayloadType,
-	}
 }
 
 func (c videoCodec) parameters() webrtc.RTPCodecParameters {

@@ -229,6 +229,9 @@ func (s *session) close(ctx context.Context) error {
 		}
 	}
 	s.readers.Wait()
+	if s.microphone != nil {
+		s.microphone.close()
+	}
 	if s.camera != nil {
 		s.camera.close()
 	}

@@ -59,44 +59,48 @@ func TestSoundIsOneStream(t *testing.T) {
 	}
 }
 
-// TestOpusDelay: what is decoded from a packet begins at the packet's time.
-func TestOpusDelay(t *testing.T) {
-	p, err := New(Config{Endpoint: "http://localhost/", Audio: "opus"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := newMicrophone(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec, err := codec.NewOpusDecoder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pcm []float32
-	for at := timebase.Ticks(0); at < 3*timebase.Second; at += opusFrame {
-		m.sound.fill(m.pcm, at+opusDelay)
-		packet, err := m.enc.Encode(m.pcm)
+// TestAudioDelay: what is decoded from a packet begins at the packet's time.
+func TestAudioDelay(t *testing.T) {
+	for _, c := range audioCodecs() {
+		p, err := New(Config{Endpoint: "http://localhost/", Audio: c.name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := dec.Decode(packet)
+		m, err := newMicrophone(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pcm = append(pcm, got...)
-	}
-	on, off := beepEdges(pcm[8000:])
-	// The ramps make it look shorter, by as much at both ends.
-	if onset, end := on-8000, off-8000-1600; onset+end > 8 || onset+end < -8 {
-		t.Errorf("the beep begins %d and ends %d samples of 1/16000 s late", onset, end)
+		defer m.close()
+		dec, err := codec.NewAudioDecoder(c.mime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dec.Close()
+		var pcm []float32
+		for at := timebase.Ticks(0); at < 3*timebase.Second; at += audioFrame {
+			m.sound.fill(m.pcm, at+m.ahead)
+			packet, err := m.enc.Encode(m.pcm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := dec.Decode(packet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pcm = append(pcm, got...)
+		}
+		ms := dec.SampleRate() / 1000
+		on, off := beepEdges(pcm[500*ms:], ms)
+		// The ramps make it look shorter, by as much at both ends.
+		if onset, end := on-500*ms, off-600*ms; onset+end > ms/2 || onset+end < -ms/2 {
+			t.Errorf("%s: the beep begins %d and ends %d samples late, at %d kHz", c.name, onset, end, ms)
+		}
 	}
 }
 
-// beepEdges returns where the first beep in 16 kHz samples begins and ends: where
-// the level crosses half of the highest, over a moving millisecond.
-func beepEdges(pcm []float32) (on, off int) {
-	const window = 16
+// beepEdges returns where the first beep begins and ends: where the level
+// crosses half of the highest, over a moving window of a millisecond.
+func beepEdges(pcm []float32, window int) (on, off int) {
 	levels := make([]float64, len(pcm)-window)
 	highest := 0.0
 	for i := range levels {
@@ -104,12 +108,12 @@ func beepEdges(pcm []float32) (on, off int) {
 		for _, v := range pcm[i : i+window] {
 			sum += float64(v) * float64(v)
 		}
-		levels[i] = math.Sqrt(sum / window)
+		levels[i] = math.Sqrt(sum / float64(window))
 		highest = max(highest, levels[i])
 	}
 	on = slices.IndexFunc(levels, func(v float64) bool { return v > highest/2 })
 	off = on
-	for i := on; i < min(len(levels), on+2*1600); i++ {
+	for i := on; i < min(len(levels), on+200*window); i++ {
 		if levels[i] > highest/2 {
 			off = i
 		}
@@ -130,7 +134,7 @@ func TestDTX(t *testing.T) {
 		}
 		const frames = 200
 		for i := range timebase.Ticks(frames) {
-			if err := m.send(i * opusFrame); err != nil {
+			if err := m.send(i * audioFrame); err != nil {
 				t.Fatal(err)
 			}
 		}
