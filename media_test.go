@@ -30,29 +30,28 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 	small := size.Div(4)
 	video := ffmpeg(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
 		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
-	audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-")
 	checkColour(t, file)
-	m := &movie{t: t, size: small}
+	m := &movie{t: t, size: small, pcm: decodeSound(t, file)}
 	for n := small.X * small.Y; len(video) >= n; video = video[n:] {
 		m.frames = append(m.frames, video[:n])
 	}
-	for ; len(audio) >= 2; audio = audio[2:] {
-		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
-	}
-	m.trim(file)
 	return m
 }
 
-// trim drops the samples before zero, which the edit list hides from players.
-// ffmpeg gives them times below zero, and all that follows in one raw stream.
-func (m *movie) trim(file string) {
-	m.t.Helper()
-	first := ffprobe(m.t, file, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
+// decodeSound returns the sound of a file without the samples before zero, which
+// the edit list hides from players: ffmpeg gives them times below zero, and all
+// that follows in one raw stream.
+func decodeSound(t testing.TB, file string) (pcm []float64) {
+	t.Helper()
+	for audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-"); len(audio) >= 2; audio = audio[2:] {
+		pcm = append(pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
+	}
+	first := ffprobe(t, file, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
 	pts, err := strconv.Atoi(strings.Trim(first, ","))
 	if err != nil || pts > 0 {
-		m.t.Fatalf("first audio packet at %q", first)
+		t.Fatalf("first audio packet at %q", first)
 	}
-	m.pcm = m.pcm[-pts:]
+	return pcm[-pts:]
 }
 
 // checkColour checks that the file and the stream in it say alike what the canvas

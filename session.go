@@ -173,7 +173,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
 			if v := s.voice(t); v != nil {
-				v.feed.pull(now, limit)
+				v.feed.pull(now, limit+v.lag())
 				v.beat = t.pulse()
 				s.heard = append(s.heard, v)
 			}
@@ -222,7 +222,7 @@ func (s *session) camera(t *track) *camera {
 func (s *session) play(v *voice) {
 	for _, u := range v.feed.due {
 		if pos, recorded := s.timeline.position(u.at); recorded {
-			v.play(u.Unit, int64(pos/sampleTicks))
+			v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
 		}
 	}
 }
@@ -320,6 +320,7 @@ func (s *session) resume(at timebase.Ticks) {
 func (s *session) stop(at timebase.Ticks) timebase.Ticks {
 	s.stopped = s.timeline.pause(at)
 	pos, _ := s.timeline.position(s.stopped)
+	s.mixer.Cut(int64(pos / sampleTicks))
 	s.end = int64(pos.Ceil(s.frameLen) / s.frameLen)
 	return s.stopped
 }

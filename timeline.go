@@ -64,6 +64,16 @@ func (t *timeline) position(local timebase.Ticks) (pos timebase.Ticks, recorded 
 	return local - t.start - out, true
 }
 
+// left returns how long it is from local time at to the next pause.
+func (t *timeline) left(at timebase.Ticks) timebase.Ticks {
+	for _, p := range t.pauses {
+		if at < p.from {
+			return p.from - at
+		}
+	}
+	return never
+}
+
 // local returns the local time of a position; where a pause is, the time after
 // it. For a position that is not reached because of a pause it is never.
 func (t *timeline) local(pos timebase.Ticks) timebase.Ticks {

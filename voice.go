@@ -14,10 +14,10 @@ const (
 	// maxConceal bounds the sound that is made up for lost packets, in samples
 	// of the mix: beyond 120 ms concealment only buzzes.
 	maxConceal = codec.MaxOpusFrame
-	// maxDrift bounds the stretching that brings a voice back to its position.
-	maxDrift = 1_000_000 / timebase.SlewDivisor // parts per million
-	// deadBand is the error of position that is left alone, in samples: 0.5 ms.
-	deadBand = mixRate / 2000
+	// concealStep is what Opus makes up at a time, 2.5 ms.
+	concealStep = codec.MaxOpusFrame / 48
+	// slack is the gap or overlap of time stamps that is steered away, 10 ms.
+	slack = mixRate / 100
 	// jump is the error beyond which a voice is moved at once, in samples.
 	jump = int64(timebase.JumpLimit / sampleTicks)
 )
@@ -28,6 +28,8 @@ type voice struct {
 	dec     codec.AudioDecoder
 	opus    bool
 	rate    *resample.Resampler
+	steer   steering
+	mixer   *mixer.Mixer
 	in      *mixer.Input
 	next    int64 // position in the mix of the next sample
 	held    int64 // samples of the mix that rate holds back
@@ -63,13 +65,20 @@ func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
 		return nil, err
 	}
 	return &voice{
-		feed: feed{layer: l}, dec: dec, opus: l.info.MimeType == "audio/opus", rate: rate, in: m.Add(),
+		feed: feed{layer: l}, dec: dec, opus: l.info.MimeType == "audio/opus", rate: rate, mixer: m, in: m.Add(),
 		silence: make([]float32, rate.Delay()),
 	}, nil
 }
 
+// lag returns how far beyond its time a voice is to be pulled: by what the
+// resampler holds back, and by how much the voice is behind.
+func (v *voice) lag() timebase.Ticks {
+	return ticks(v.mixed(v.rate.Delay()) + max(v.steer.off, 0))
+}
+
 // play decodes one packet into the mix; pos is where its first sample belongs.
-func (v *voice) play(u ingest.Unit, pos int64) {
+// What comes after room samples of the mix was captured in a pause.
+func (v *voice) play(u ingest.Unit, pos, room int64) {
 	v.bridge(u, pos)
 	pcm, err := v.dec.Decode(u.Data)
 	if err != nil {
@@ -78,11 +87,30 @@ func (v *voice) play(u ingest.Unit, pos int64) {
 		return
 	}
 	v.stats.decoded++
+	v.frame = v.mixed(len(pcm))
+	v.rtp = u.RTP + v.clock(v.frame)
+	cut := room < v.frame
+	if cut {
+		pcm = pcm[:v.decoded(room)]
+	}
 	v.beat.decoded = true
 	v.beat.loud = v.beat.loud || loud(pcm)
 	v.write(pcm)
-	v.frame = v.mixed(len(pcm))
-	v.rtp = u.RTP + v.clock(v.frame)
+	if cut {
+		v.stop()
+		v.renew()
+	}
+}
+
+// renew forgets what the decoder has heard in a pause, or it would echo after it.
+func (v *voice) renew() {
+	dec, err := codec.NewAudioDecoder(v.feed.layer.info.MimeType)
+	if err != nil {
+		v.stats.errors++
+		return
+	}
+	v.dec.Close()
+	v.dec = dec
 }
 
 func loud(pcm []float32) bool {
@@ -92,6 +120,11 @@ func loud(pcm []float32) bool {
 // mixed converts decoded samples to samples of the mix.
 func (v *voice) mixed(n int) int64 {
 	return timebase.Convert(int64(n), timebase.Rate(v.dec.SampleRate()), mixRate)
+}
+
+// decoded converts samples of the mix to decoded ones.
+func (v *voice) decoded(n int64) int64 {
+	return timebase.Convert(n, mixRate, timebase.Rate(v.dec.SampleRate()))
 }
 
 // clock converts samples of the mix to units of the RTP clock.
@@ -104,55 +137,61 @@ func (v *voice) clock(n int64) int64 {
 func (v *voice) bridge(u ingest.Unit, pos int64) {
 	gap := timebase.Convert(u.RTP-v.rtp, timebase.Rate(v.feed.layer.info.ClockRate), mixRate)
 	if v.running && u.Lost > 0 && gap > 0 && gap <= maxConceal {
-		v.conceal(gap, u.Data)
+		v.conceal(gap-gap%concealStep, u.Data)
 		gap = 0
 	}
 	off := pos - (v.next + v.held)
-	if v.running && gap == 0 && off <= jump && off >= -jump {
+	if v.running && gap <= slack && gap >= -slack && off <= jump && off >= -jump {
 		v.offsets.add(off)
-		v.steer(off)
+		v.rate.SetDrift(v.steer.drift(off, v.frame))
 		return
 	}
 	if v.running && u.Lost > 0 {
 		v.missing.add(ticks(v.next+v.held), ticks(pos))
 	}
 	v.stop()
+	v.start(pos)
+}
+
+// start begins at pos. Where that is before the end of what is written, which
+// must not be cut off in mid-wave, another input takes over.
+func (v *voice) start(pos int64) {
+	if pos < v.next {
+		v.in.Remove()
+		v.in = v.mixer.Add()
+	}
 	v.moves++
 	v.running, v.next = true, pos
-	v.rate.SetDrift(0)
+	v.rate.SetDrift(v.steer.drift(0, 0))
 }
 
 // ticks converts a position in the mix to a session position.
 func ticks(sample int64) timebase.Ticks { return timebase.Ticks(sample) * sampleTicks }
 
-// steer stretches or squeezes so that an error of off samples is gone in about 2 s.
-func (v *voice) steer(off int64) {
-	if off <= deadBand && off >= -deadBand {
-		v.rate.SetDrift(0)
-		return
-	}
-	ppm := -off * 1_000_000 / (2 * mixRate)
-	v.rate.SetDrift(int32(min(max(ppm, -maxDrift), maxDrift)))
-}
-
 // conceal makes up n samples of the mix for lost packets; the last of them come
-// from the next packet's redundancy, if it has any.
+// from the next packet's redundancy, if it has any. Where nothing can be made
+// up, the voice stops.
 func (v *voice) conceal(n int64, next []byte) {
 	for n > 0 {
-		part := min(n, max(v.frame, 1))
+		part := min(n, max(v.frame, concealStep))
 		var from []byte
 		if n <= v.frame && v.opus && codec.OpusRedundant(next) {
 			from = next
-			v.recovered += part
-		} else {
-			v.concealed.add(ticks(v.next+v.held), ticks(v.next+v.held+part))
 		}
-		samples := timebase.Convert(part, mixRate, timebase.Rate(v.dec.SampleRate()))
-		pcm, err := v.dec.Conceal(int(samples), from)
+		pcm, err := v.dec.Conceal(int(v.decoded(part)), from)
 		if err != nil {
 			v.stats.errors++
+		}
+		at := v.next + v.held
+		switch {
+		case len(pcm) == 0:
+			v.missing.add(ticks(at), ticks(at+n))
 			v.stop()
 			return
+		case from != nil:
+			v.recovered += part
+		default:
+			v.concealed.add(ticks(at), ticks(at+part))
 		}
 		v.write(pcm)
 		n -= part
