@@ -161,18 +161,26 @@ func (c *call) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &track{call: c, info: info, in: ingest.NewReceiver(ingest.ReceiverConfig{Codec: kind, Fmtp: info.Fmtp})}
+	t := &track{call: c, info: info, in: ingest.NewReceiver(ingest.ReceiverConfig{
+		Codec: kind, Fmtp: info.Fmtp, Payloads: info.Payloads, Extensions: info.Extensions, MaxWait: timebase.Second,
+	})}
 	c.change(func() { c.tracks = append(c.tracks, t) })
 	return t, nil
 }
 
 func (t *track) WriteRTP(p *rtp.Packet, arrival time.Time) error {
+	var missing []uint16
 	t.call.change(func() {
-		t.in.Push(p, timebase.FromDuration(time.Duration(arrival.UnixNano())))
+		now := timebase.FromDuration(time.Duration(arrival.UnixNano()))
+		t.in.Push(p, now)
+		missing = t.in.WantPackets(now, nil)
 		for u, ok := t.in.Pop(); ok; u, ok = t.in.Pop() {
 			t.units = append(t.units, u)
 		}
 	})
+	if len(missing) > 0 && t.info.RequestPackets != nil {
+		t.info.RequestPackets(missing)
+	}
 	return nil
 }
 
