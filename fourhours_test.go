@@ -49,7 +49,7 @@ func (b *beeper) run(t *testing.T, w ingest.Writer, end time.Duration) {
 				payload[i] = ulaw.low
 			}
 		}
-		time.Sleep(time.Until(start.Add(wall(n + samples)))) // the packet is complete
+		<-time.After(time.Until(start.Add(wall(n + samples)))) // the packet is complete
 		header.SequenceNumber++
 		header.Timestamp = uint32(n)
 		if err := w.WriteRTP(&rtp.Packet{Header: header, Payload: payload}, time.Now()); err != nil {
