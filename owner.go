@@ -71,7 +71,6 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 // tellNews tells of alarms.
 func (r *Recording) tellNews() {
 	for _, e := range r.session.news {
-		r.session.log.Warn(string(e.Type), "alarm", e.Alarm.Kind, "participant", e.Alarm.Participant, "track", e.Alarm.Track, "position", e.Alarm.Start)
 		r.tell(e)
 	}
 	r.session.news = r.session.news[:0]

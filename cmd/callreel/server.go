@@ -121,6 +121,10 @@ func (cfg serverConfig) event(e callreel.Event) {
 	if e.Chunk != nil {
 		args = append(args, "document", e.Chunk.DocumentID, "duration", e.Chunk.Duration, "bytes", e.Chunk.Bytes)
 	}
+	if a := e.Alarm; a != nil {
+		level = slog.LevelWarn
+		args = append(args, "alarm", a.Kind, "participant", a.Participant, "track", a.Track, "codec", a.MimeType, "position", a.Start)
+	}
 	if e.Err != nil {
 		level, args = slog.LevelError, append(args, "error", e.Err)
 	}
