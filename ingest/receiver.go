@@ -30,8 +30,8 @@ type ReceiverConfig struct {
 	// still be retransmitted. Zero means DefaultMaxWait.
 	MaxWait timebase.Ticks
 	// MaxBytes bounds the packets held back, and also the units that were not
-	// popped. Besides it no more than 1024 packets are held back. Zero means
-	// DefaultMaxBytes.
+	// popped. Besides it no more than 1024 packets are held back, which at high
+	// rates come in less than MaxWait. Zero means DefaultMaxBytes.
 	MaxBytes int
 	// MaxFrame bounds the size of a unit in bytes. Zero means DefaultMaxFrame.
 	MaxFrame int
@@ -154,6 +154,7 @@ func (r *Receiver) Push(p *rtp.Packet, at timebase.Ticks) {
 	case r.strange(p) && !r.resync(arrived{p, at}):
 		return
 	}
+	r.makeRoom(p)
 	r.restoreRED(p, at)
 	r.accept(arrived{p, at})
 	r.Advance(at)
@@ -196,6 +197,14 @@ func (r *Receiver) accept(p arrived) {
 // now and then also if nothing comes.
 func (r *Receiver) Advance(now timebase.Ticks) {
 	for r.buf.count > 0 && now-r.buf.oldest() >= r.cfg.MaxWait {
+		r.giveUp()
+	}
+}
+
+// makeRoom gives up the packets that are missing longest where p is too far ahead
+// of them. At high rates that is so before MaxWait is over.
+func (r *Receiver) makeRoom(p *rtp.Packet) {
+	for r.buf.count > 0 && r.buf.offset(p.SequenceNumber) > maxJump {
 		r.giveUp()
 	}
 }

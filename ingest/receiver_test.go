@@ -56,6 +56,7 @@ func TestAudioOrder(t *testing.T) {
 		{"two gaps", []uint16{1, 3, 6}, "01 03-1 06-2", Stats{Lost: 3, Gaps: 2}},
 		{"before the first", []uint16{5, 4, 6}, "05 06", Stats{Late: 1}},
 		{"jump forward", []uint16{1, 5000, 5001, 5002}, "01 88 89 8a", Stats{Resyncs: 1}},
+		{"jump to the other side", []uint16{0, 32768, 32769}, "00 00 01", Stats{Resyncs: 1}},
 		{"jump and gap", []uint16{1, 5000, 5002}, "01 88 8a-1", Stats{Resyncs: 1, Lost: 1, Gaps: 1}},
 		{"jump back", []uint16{5000, 1, 2}, "88 01 02", Stats{Resyncs: 1}},
 		{"jump with a gap open", []uint16{1, 3, 5000, 5001}, "01 03-1 88 89", Stats{Resyncs: 1, Lost: 1, Gaps: 1}},
@@ -97,6 +98,28 @@ func TestMaxWait(t *testing.T) {
 	expect(t, "after", drainUnits(r), []string{"320:03 lost 1", "640:05 lost 1"})
 	r.Push(pkt(2, 160, false, 2), 130*ms)
 	expect(t, "late", r.Stats().Late, 1)
+}
+
+// At a high rate more packets come within MaxWait than are held back. A loss is
+// then given up earlier, and is no jump.
+func TestMaxWaitAtHighRates(t *testing.T) {
+	const n = 5000
+	for _, lost := range [][]uint16{{100}, {100, 700, 701, 1900}} {
+		c, _ := CodecByMime("audio/PCMU")
+		r := NewReceiver(ReceiverConfig{Codec: c, MaxWait: 4850 * ms})
+		for seq := range uint16(n) {
+			if !slices.Contains(lost, seq) {
+				r.Push(pkt(seq, uint32(seq), false, 1), timebase.Ticks(seq)*ms/2)
+			}
+			if r.buf.count > maxJump {
+				t.Fatalf("%d packets held back", r.buf.count)
+			}
+		}
+		st := r.Stats()
+		expect(t, "units", len(drainUnits(r)), n-len(lost))
+		expect(t, "lost", st.Lost, uint64(len(lost)))
+		expect(t, "other troubles", st.Resyncs+st.Stray+st.Late, 0)
+	}
 }
 
 func TestPaddingIsNoGap(t *testing.T) {

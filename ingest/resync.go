@@ -3,7 +3,8 @@ package ingest
 import "github.com/pion/rtp"
 
 const (
-	// maxJump is the largest jump in the sequence numbers that counts as loss.
+	// maxJump is the largest jump in the sequence numbers that counts as loss, and
+	// how far beyond a missing packet others are held back.
 	maxJump = 1000
 	// maxAge is how far back, in seconds of the RTP clock, the timestamp of a
 	// packet with an old sequence number may be. Retransmissions and bandwidth
@@ -18,8 +19,8 @@ func (r *Receiver) strange(p *rtp.Packet) bool {
 	if p.SSRC != r.ssrc {
 		return true
 	}
-	offset := r.buf.offset(p.SequenceNumber)
-	if offset > maxJump {
+	offset, came := r.buf.offset(p.SequenceNumber), int(r.asker.highest+1-r.buf.next)
+	if offset-came > maxJump {
 		return true
 	}
 	age := int64(int32(r.newest - p.Timestamp))
