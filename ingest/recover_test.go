@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -418,6 +419,27 @@ func TestULPFECBounds(t *testing.T) {
 	f.addMedia(late)
 	expect(t, "restored", f.recover(), nil)
 	expect(t, "waiting", len(f.fec), 0)
+}
+
+// Each level costs work on all packets, so that there may not be many of them.
+func TestParseFECErrors(t *testing.T) {
+	head, level := make([]byte, fecHeader), []byte{0, 1, 0x80, 0, 7}
+	for _, tt := range []struct {
+		name string
+		in   []byte
+		want error
+	}{
+		{"most levels", append(head, bytes.Repeat(level, maxLevels)...), nil},
+		{"too many levels", append(head, bytes.Repeat(level, maxLevels+1)...), errUnsupported},
+		{"no level", head, errShort},
+		{"cut header", head[1:], errShort},
+		{"cut mask", append(head, level[:3]...), errShort},
+		{"cut data", append(head, level[:4]...), errShort},
+	} {
+		if _, err := parseFEC(tt.in); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
 }
 
 // Whatever comes, a receiver survives it and stays within its bounds.

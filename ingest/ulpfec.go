@@ -12,6 +12,8 @@ const (
 	fecSpan = 128
 	// maxFEC is how many packets of error correction may wait for others.
 	maxFEC = 32
+	// maxLevels is how many levels of protection one may have. Browsers use one.
+	maxLevels = 4
 	// fecHeader is the size of the header of RFC 5109, section 7.3.
 	fecHeader = 10
 	rtpHeader = 12
@@ -108,6 +110,9 @@ func parseFEC(b []byte) (fecPacket, error) {
 	for b = b[fecHeader:]; len(b) > 0; {
 		if len(b) < 2+maskSize {
 			return fecPacket{}, errShort
+		}
+		if len(p.levels) == maxLevels {
+			return fecPacket{}, errUnsupported
 		}
 		size := int(binary.BigEndian.Uint16(b))
 		var mask [8]byte
