@@ -334,3 +334,21 @@ func TestSpatialLayersByNumber(t *testing.T) {
 		})
 	}
 }
+
+// After a loss as long as VP9's shortest picture IDs go round, no picture is
+// taken for another one.
+func TestShortPictureIDs(t *testing.T) {
+	// The first bytes of frame headers in error_resilient_mode.
+	key, inter := unhex("83498342 0000000000"), byte(0x87)
+	for lost := 1; lost < 300; lost++ {
+		r := newReceiver(t, "video/VP9")
+		r.Push(pkt(0, 0, true, append([]byte{0x9c, 0}, key...)...), 0) // I, F, B, E
+		for n := 1; n < 700; n++ {
+			if n < 200 || n >= 200+lost { // I, P, F, B, E; refers to the picture before
+				r.Push(pkt(uint16(n), uint32(n)*3000, true, 0xdc, byte(n&0x7f), 0x02, inter), timebase.Ticks(n)*ms)
+			}
+		}
+		r.Advance(timebase.Second)
+		expect(t, fmt.Sprintf("units, %d lost", lost), len(drainUnits(r)), 200)
+	}
+}

@@ -27,8 +27,9 @@ const (
 	// to one that is 127 before it, of maxFrames layers each.
 	windowSpan = 1024
 	// maxUnseen is how many packets may be lost in a row before frame numbers
-	// are not trusted any more: the shortest, of VP9, have seven bits.
-	maxUnseen = 100
+	// are not trusted any more: the shortest, of VP9, have seven bits, so that a
+	// picture 64 ahead looks like one before.
+	maxUnseen = 60
 )
 
 // window remembers which of the last frames were handed out.
