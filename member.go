@@ -230,11 +230,20 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		return false, nil, nil
 	}
 	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
+		l.trim(p, at-m.gate.from)
 		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
 	keyFrame = m.gate.until == never && !l.unwanted && l.receiver.WantKeyFrame(now)
 	return keyFrame, l.missing(now, nil), nil
+}
+
+// trim takes off a packet what it repeats from before the gate was opened, which
+// was so long before it was captured.
+func (l *layer) trim(p *rtp.Packet, before timebase.Ticks) {
+	if before < timebase.Second { // nothing goes back so far
+		ingest.TrimRED(p, l.info.Payloads, uint32(before.At(timebase.Rate(l.info.ClockRate))))
+	}
 }
 
 // missing appends the packets to ask for now to dst; member.mu is held.

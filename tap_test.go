@@ -187,3 +187,53 @@ func TestCaptureHoldsBackForAPause(t *testing.T) {
 		}
 	})
 }
+
+// The first packets after a pause repeat the last ones of it, which the capture
+// does not get.
+func TestCaptureHasNoRedundancyOfAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := new(slowFile)
+		r := newTapRig(t, file)
+		types := ingest.Payloads{Media: 111, RED: 63}
+		l := r.layer
+		l.info = ingest.TrackInfo{ID: "camera/audio", MimeType: "audio/opus", ClockRate: 48000, Payloads: types}
+		codec, err := ingest.CodecByMime(l.info.MimeType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.track, l.clock = &track{ended: never}, l.member.sync.NewMap(48000)
+		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: codec, Payloads: types})
+		const packet = 20 * timebase.Millisecond
+		l.member.gate = gate{from: 3 * packet, until: never, tap: r.tap}
+		for i := range timebase.Ticks(6) {
+			p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 63, SequenceNumber: uint16(i), Timestamp: uint32(i * packet)}}
+			for age := min(i, 2); age > 0; age-- { // a byte of each of two earlier packets
+				offset := uint32(age * packet)
+				p.Payload = append(p.Payload, 0x80|111, byte(offset>>6), byte(offset<<2), 1)
+			}
+			p.Payload = append(p.Payload, 111)
+			for age := min(i, 2); age >= 0; age-- {
+				p.Payload = append(p.Payload, byte(i-age))
+			}
+			if _, _, err := l.write(p, i*packet); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+		var got [][]byte
+		for in := capture.NewReader(bytes.NewReader(file.bytes())); ; {
+			rec, err := in.Next()
+			if err != nil {
+				break
+			}
+			if rec.RTP != nil {
+				got = append(got, rec.RTP.Payload[bytes.IndexByte(rec.RTP.Payload, 111)+1:])
+			}
+		}
+		if want := [][]byte{{3}, {3, 4}, {3, 4, 5}}; !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}

@@ -220,6 +220,47 @@ func TestREDAfterAnotherType(t *testing.T) {
 	expect(t, "missing", len(r.asker.open), 1)
 }
 
+// What blocks are too old does not matter to those that are not.
+func TestTrimRED(t *testing.T) {
+	plain := talk(6)
+	for redundancy := range 6 {
+		for age := uint32(0); age < 6*960; age += 480 {
+			p := redPacket(plain, 5, redundancy)
+			TrimRED(p, opusRED, age)
+			expect(t, fmt.Sprintf("%d blocks trimmed to %d", redundancy, age), p, redPacket(plain, 5, min(redundancy, int(age/960))))
+		}
+	}
+	for _, p := range []*rtp.Packet{pkt(1, 0, false), pkt(1, 0, false, 0xef, 0xff), plain[0]} {
+		want := clone(p)
+		TrimRED(p, opusRED, 0)
+		p.PayloadType, want.PayloadType = opusRED.RED, opusRED.RED
+		TrimRED(p, opusRED, 0)
+		expect(t, "not redundant", p.Payload, want.Payload)
+	}
+}
+
+// A receiver that starts anew takes nothing from before, in whatever order packets come.
+func TestREDAfterReset(t *testing.T) {
+	plain := talk(10)
+	for _, order := range [][]int{{7, 8, 9}, {8, 7, 9}, {7, 9}} {
+		r := newRecoverer(t, "audio/opus", opusRED)
+		for i := range 4 {
+			r.Push(redPacket(plain, i, 2), 0)
+		}
+		drainUnits(r)
+		r.Reset()
+		for _, i := range order {
+			r.Push(redPacket(plain, i, 2), 0)
+		}
+		for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+			if ts := uint32(u.RTP); ts-plain[order[0]].Timestamp > 1<<31 {
+				t.Errorf("%v: a unit of %d, from before the first", order, ts)
+			}
+		}
+		expect(t, "units", r.Stats().Units, uint64(4+plain[9].Timestamp/960-plain[order[0]].Timestamp/960+1))
+	}
+}
+
 func TestSplitREDErrors(t *testing.T) {
 	for _, s := range []string{"", "ef", "ef0000", "ef000004", "ef00000461", "ef000004 6f 010203"} {
 		if _, err := splitRED(unhex(s), nil); err == nil {
