@@ -108,6 +108,7 @@ func (f *feed) drain() {
 	if r == nil {
 		return
 	}
+	r.Advance(never) // nothing from before the pause is let in any more
 	f.collect(r)
 	r.Reset()
 }
