@@ -4,6 +4,11 @@ package timebase
 // believed. With the time until the next packet it is half a second.
 const confirm = 400 * Millisecond
 
+// patience is for how long an offset may be beyond JumpLimit in one way or another
+// until one of them is believed: where packets come in bursts that are far apart,
+// none is ever confirmed.
+const patience = 5 * Second
+
 // anchor estimates an offset from values that are never too small, because the
 // network only ever adds delay: their least, along the slope at which the two
 // clocks drift apart.
@@ -11,9 +16,10 @@ type anchor struct {
 	window minFilter
 	drift  drift
 
-	beyond bool  // the last values were all beyond JumpLimit, and near the first of them
-	first  point // of these
-	least  point
+	beyond bool  // the last values were all beyond JumpLimit
+	since  Ticks // local time of the first of them
+	first  point // of the last of them that are all near to it
+	least  point // of these
 }
 
 // observe takes a value and reports whether the estimate jumped. When everything
@@ -43,14 +49,16 @@ func (a *anchor) add(p point) {
 // suspect takes a value beyond JumpLimit. Values that fall quickly are of what
 // was held up and is catching up.
 func (a *anchor) suspect(p point) (jumped bool) {
-	if !a.beyond || !near(p.value, a.first.value, JumpLimit) {
-		a.beyond, a.first, a.least = true, p, p
-		return false
+	if !a.beyond {
+		a.beyond, a.since, a.first, a.least = true, p.at, p, p
+	}
+	if !near(p.value, a.first.value, JumpLimit) {
+		a.first, a.least = p, p
 	}
 	if p.value < a.least.value {
 		a.least = p
 	}
-	if p.at-a.first.at < confirm {
+	if p.at-a.first.at < confirm && p.at-a.since < patience {
 		return false
 	}
 	a.beyond = false

@@ -103,6 +103,29 @@ func TestDriftWithoutReports(t *testing.T) {
 	runScenes(t, scenes)
 }
 
+// A step of the RTP clock is followed though packets are held up and let go every
+// half second, so that no two in 0.4 s are near each other.
+func TestStepWithBursts(t *testing.T) {
+	bursts := func(at Ticks, _ *rand.Rand) Ticks { return 20*ms + 500*ms - at%(500*ms) }
+	within := func(from, until Ticks) expectation {
+		return expectation{from: from, until: until, delay: 30 * ms, within: 30 * ms}
+	}
+	var scenes []scene
+	for _, by := range []Ticks{-2 * Second, 3 * Second} {
+		for _, reports := range []Ticks{0, 900 * ms, 5 * Second} {
+			scenes = append(scenes, scene{
+				name: fmt.Sprintf("by %v, reports each %v", by.Duration(), reports.Duration()), length: 120 * Second,
+				tracks: []origin{
+					audio(bursts).with(func(o *origin) { o.rtp, o.reports = fast(0).steps(60*Second, by), reports }),
+					video(bursts),
+				},
+				expect: []expectation{within(5*Second, 60*Second), within(80*Second, 120*Second)},
+			})
+		}
+	}
+	runScenes(t, scenes)
+}
+
 func TestSenderSetsItsClock(t *testing.T) {
 	var scenes []scene
 	for _, by := range []Ticks{3600 * Second, -3600 * Second, 50 * ms, -50 * ms, 500 * ms, -500 * ms} {
