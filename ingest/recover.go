@@ -30,7 +30,7 @@ func (r *Receiver) unwrap(p *rtp.Packet) {
 	case len(p.Payload) == 0:
 		r.stats.Padding++
 		return
-	case types.Media == 0:
+	case types == Payloads{}:
 		return
 	case types.RED != 0 && p.PayloadType == types.RED:
 		r.unwrapRED(p)

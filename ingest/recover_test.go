@@ -209,6 +209,28 @@ func TestUnlistedPayloadTypes(t *testing.T) {
 	expect(t, "lost", st.Lost, 0)
 }
 
+// The payload type of PCMU is zero, which is one like others.
+func TestREDOfTypeZero(t *testing.T) {
+	plain := talk(6)
+	plain[3].PayloadType = 13 // comfort noise
+	r := newRecoverer(t, "audio/PCMU", Payloads{Media: 0, RED: 63})
+	for i, p := range plain {
+		if p = clone(p); i != 3 {
+			p.PayloadType = 63
+			p.Payload = append([]byte{0}, p.Payload...)
+		}
+		r.Push(p, 0)
+	}
+	for i := range plain {
+		if i == 3 {
+			continue
+		}
+		if u, _ := r.Pop(); !bytes.Equal(u.Data, plain[i].Payload) {
+			t.Errorf("packet %d: got %x, want %x", i, u.Data, plain[i].Payload)
+		}
+	}
+}
+
 // An event took the number of the packet that the redundant block repeats.
 func TestREDAfterAnotherType(t *testing.T) {
 	plain := talk(3)
