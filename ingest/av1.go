@@ -92,13 +92,12 @@ func (d *av1) describe(desc *descriptor) frame {
 	if !desc.known {
 		return frame{}
 	}
-	f := frame{
+	return frame{
 		spatial: desc.spatial, width: desc.width, height: desc.height,
 		temporal: temporalLayer{id: desc.temporal},
 		refs:     references{known: true, number: number, count: uint8(desc.count), diffs: desc.diffs},
 		fresh:    desc.count == 0,
 	}
-	return f
 }
 
 // endFrame notes the frame that just ended.

@@ -62,6 +62,10 @@ type frame struct {
 	refs          references
 }
 
+// layerSizes are the dimensions of spatial layers that a stream announces, zero
+// for those that it does not.
+type layerSizes struct{ width, height [maxFrames]uint16 }
+
 // join returns a copy of the frames in the set, of which bit i is frames[i].
 func (au *accessUnit) join(set uint8) []byte {
 	if len(au.frames) == 1 {

@@ -35,7 +35,7 @@ type structure struct {
 	targets   int   // decode targets
 	chains    int
 	templates [maxTemplates]template
-	sizes     vp9Sizes
+	sizes     layerSizes
 }
 
 // parse reads a descriptor, and the structure in it if it has one. It reports

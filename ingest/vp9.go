@@ -14,16 +14,13 @@ type vp9 struct {
 	frames []frame       // those that are whole
 	inside bool          // between the first and the last packet of a frame
 	desc   vp9Descriptor // of the first packet of the open frame
-	sizes  vp9Sizes      // that the picture announces
+	sizes  layerSizes    // that the picture announces
 	holed  bool          // packets of the picture are missing
 	key    bool          // its first frame is a key frame
 	tied   bool          // a frame depends on whatever was decoded before it
 	ids    timebase.Unwrapper
 	id     int64 // of the picture, if it has one
 }
-
-// vp9Sizes are the dimensions of the spatial layers that a picture announces.
-type vp9Sizes struct{ width, height [maxFrames]uint16 }
 
 func newVP9(cfg depacketiserConfig) depacketiser {
 	return &vp9{buf: frameBuffer{max: cfg.maxFrame}, frames: make([]frame, 0, maxFrames)}
@@ -62,7 +59,7 @@ func (d *vp9) startFrame(desc *vp9Descriptor) error {
 	case first && desc.upper: // predicted from a layer that is not there
 		return errIncomplete
 	case first:
-		d.sizes = vp9Sizes{}
+		d.sizes = layerSizes{}
 	case desc.sid <= d.frames[len(d.frames)-1].spatial:
 		return errSyntax
 	}

@@ -14,7 +14,7 @@ type vp9Descriptor struct {
 	count      int
 	diffs      [3]uint8 // P_DIFF
 	structured bool     // V: sizes are valid
-	sizes      vp9Sizes
+	sizes      layerSizes
 }
 
 // parseVP9Descriptor returns the descriptor and what follows it, at least one byte.
@@ -69,7 +69,7 @@ func (d *vp9Descriptor) readReferences(r *byteReader) {
 }
 
 // readScalability reads the scalability structure.
-func readScalability(r *byteReader) (s vp9Sizes) {
+func readScalability(r *byteReader) (s layerSizes) {
 	head := r.byte()
 	if head&0x10 != 0 { // Y: sizes follow
 		for i := range head>>5 + 1 {
