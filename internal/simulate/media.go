@@ -10,13 +10,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Payload types as browsers use them. The retransmissions of a video codec have
-// the one after its own.
-const (
-	videoClock = 90000
-)
+const videoClock = 90000
 
-// videoCodec is all that differs from one video codec to another.
+// videoCodec is all that differs from one video codec to another. Payload types
+// are as browsers use them; retransmissions have the one after the codec's own.
 type videoCodec struct {
 	name, mime, fmtp string
 	payloadType      webrtc.PayloadType
