@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -34,4 +35,22 @@ func TestFirstLayer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever a unit is, it goes to the decoder in pieces, and all of it.
+func FuzzFirstLayer(f *testing.F) {
+	f.Add([]byte("\x12\x00\x0a\x01\x55\x36\x00\x01\xaa\x36\x08\x01\xbb\x36\x10\x01\xcc"))
+	f.Add([]byte("\x30\x00\xaa\x36\x08\xff\xbb"))
+	f.Fuzz(func(t *testing.T, unit []byte) {
+		var got []byte
+		for rest := unit; len(rest) > 0; rest = rest[len(firstLayer(rest)):] {
+			if len(firstLayer(rest)) == 0 {
+				t.Fatal("an empty piece")
+			}
+			got = append(got, firstLayer(rest)...)
+		}
+		if !bytes.Equal(got, unit) {
+			t.Errorf("got %x, want %x", got, unit)
+		}
+	})
 }
