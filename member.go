@@ -80,6 +80,7 @@ type layer struct {
 	receiver *ingest.Receiver   // nil while the gate is shut
 	report   *rtcp.SenderReport // the newest; none of a pause that is captured
 	unwanted bool               // another layer is used: ask for no key frames
+	seam     seam
 }
 
 var _ ingest.Writer = (*layer)(nil)
@@ -169,6 +170,7 @@ func (m *member) setGate(g gate) {
 	if g.tap != m.gate.tap {
 		g.tap.enter(m)
 	}
+	reopened := g.from != m.gate.from
 	m.gate = g
 	if g.shut() {
 		m.forget(never)
@@ -176,6 +178,9 @@ func (m *member) setGate(g gate) {
 	for _, t := range m.tracks {
 		for _, l := range t.layers {
 			l.open(g)
+			if reopened {
+				l.seam = seam{}
+			}
 		}
 	}
 }
@@ -229,21 +234,12 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 	if l.receiver == nil {
 		return false, nil, nil
 	}
-	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) {
-		l.trim(p, at-m.gate.from)
+	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) && l.seam.admit(l, p) {
 		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
 	keyFrame = m.gate.until == never && !l.unwanted && l.receiver.WantKeyFrame(now)
 	return keyFrame, l.missing(now, nil), nil
-}
-
-// trim takes off a packet what it repeats from before the gate was opened, which
-// was so long before it was captured.
-func (l *layer) trim(p *rtp.Packet, before timebase.Ticks) {
-	if before < timebase.Second { // nothing goes back so far
-		ingest.TrimRED(p, l.info.Payloads, uint32(before.At(timebase.Rate(l.info.ClockRate))))
-	}
 }
 
 // missing appends the packets to ask for now to dst; member.mu is held.
@@ -259,7 +255,7 @@ func (l *layer) begin(ssrc uint32, now timebase.Ticks) {
 	if l.started {
 		l.clock.Reset()
 	}
-	l.started, l.ssrc = true, ssrc
+	l.started, l.ssrc, l.seam = true, ssrc, seam{}
 	if sr := l.early; sr != nil && sr.SSRC == ssrc {
 		l.early = nil
 		l.relate(sr, now)

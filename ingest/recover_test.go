@@ -242,25 +242,6 @@ func TestREDAfterAnotherType(t *testing.T) {
 	expect(t, "missing", len(r.asker.open), 1)
 }
 
-// What blocks are too old does not matter to those that are not.
-func TestTrimRED(t *testing.T) {
-	plain := talk(6)
-	for redundancy := range 6 {
-		for age := uint32(0); age < 6*960; age += 480 {
-			p := redPacket(plain, 5, redundancy)
-			TrimRED(p, opusRED, age)
-			expect(t, fmt.Sprintf("%d blocks trimmed to %d", redundancy, age), p, redPacket(plain, 5, min(redundancy, int(age/960))))
-		}
-	}
-	for _, p := range []*rtp.Packet{pkt(1, 0, false), pkt(1, 0, false, 0xef, 0xff), plain[0]} {
-		want := clone(p)
-		TrimRED(p, opusRED, 0)
-		p.PayloadType, want.PayloadType = opusRED.RED, opusRED.RED
-		TrimRED(p, opusRED, 0)
-		expect(t, "not redundant", p.Payload, want.Payload)
-	}
-}
-
 // A receiver that starts anew takes nothing from before, in whatever order packets come.
 func TestREDAfterReset(t *testing.T) {
 	plain := talk(10)

@@ -52,29 +52,6 @@ func splitRED(payload []byte, dst []redBlock) ([]redBlock, error) {
 	return dst, nil
 }
 
-// TrimRED takes those blocks off a packet of redundant data that are more than
-// age older than it, in units of its clock. A recording that is paused must not
-// hear from them what it was not to hear. Other packets stay as they are.
-func TrimRED(p *rtp.Packet, types Payloads, age uint32) {
-	if types.RED == 0 || p.PayloadType != types.RED {
-		return
-	}
-	blocks, err := splitRED(p.Payload, nil)
-	if err != nil {
-		return
-	}
-	const header = 4 // bytes, of each block but the last
-	last, n, size := len(blocks)-1, 0, 0
-	for n < last && blocks[n].age > age {
-		size += len(blocks[n].data)
-		n++
-	}
-	if n > 0 {
-		body := header*last + 1
-		p.Payload = slices.Concat(p.Payload[header*n:body], p.Payload[body+size:])
-	}
-}
-
 // unwrapRED turns a packet of redundant data into its primary one, in place, and
 // keeps the blocks of earlier ones for restoreRED.
 func (r *Receiver) unwrapRED(p *rtp.Packet) {

@@ -1,0 +1,37 @@
+package callreel
+
+import (
+	"github.com/pion/rtp"
+
+	"github.com/callreel/callreel/internal/codec"
+)
+
+// seamSpan is for how many packets a seam is looked after: far more than
+// redundancy reaches back, and few enough to compare sequence numbers.
+const seamSpan = 1024
+
+// seam is where a layer begins, or goes on after a pause. Redundancy in the
+// packets behind it would let in what was said before it. The zero seam is
+// before the first packet.
+type seam struct {
+	found, past bool
+	timestamp   uint32 // of the first packet
+	sequence    uint16
+}
+
+// admit takes from a packet what is of before the seam. It reports whether there
+// may be anything left.
+func (s *seam) admit(l *layer, p *rtp.Packet) bool {
+	if s.past {
+		return true
+	}
+	first := !s.found
+	if first {
+		*s = seam{found: true, timestamp: p.Timestamp, sequence: p.SequenceNumber}
+	}
+	distance := int16(p.SequenceNumber - s.sequence)
+	s.past = distance >= seamSpan
+	own := l.info.Payloads.Strip(p, s.timestamp, s.sequence)
+	// Opus repeats the packet before within the sound itself: it can't be taken off.
+	return distance >= 0 && (!first || l.info.MimeType != "audio/opus" || !codec.OpusRedundant(own))
+}
