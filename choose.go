@@ -152,7 +152,7 @@ func (c *camera) move(p place) {
 		c.active = nil // what is left out now will be missing
 	}
 	for _, l := range c.layers {
-		if ask := l.layer.info.RequestSize; ask != nil {
+		if ask := l.layer.info.RequestSize; ask != nil && c.ended == never {
 			ask(p.size.X, p.size.Y)
 		}
 	}

@@ -61,3 +61,50 @@ func TestLossIsRepaired(t *testing.T) {
 		}
 	})
 }
+
+// Nothing is asked of a track that is closed, though what came of it is still
+// to be composed and its last picture stands.
+func TestNothingIsAskedOfAClosedTrack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		packets, sizes := 0, 0
+		w, err := conv.AddTrack(ingest.TrackInfo{
+			Participant: ingest.Participant{ID: "ann"}, MimeType: "video/VP8",
+			RequestPackets: func([]uint16) { packets++ }, RequestSize: func(int, int) { sizes++ },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := smallConfig("room")
+		cfg.RejoinGrace = 0
+		rec := r.start(cfg)
+		time.Sleep(2 * time.Second)
+		for _, seq := range []uint16{1, 3} {
+			p := &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: seq}, Payload: []byte{0x10, 0x31, 0, 0}}
+			if err := w.WriteRTP(p, time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		packets, sizes = 0, 0
+		var left []func()
+		for _, id := range []string{"x", "y", "z"} { // so that ann's tile is smaller
+			out, err := conv.Join(ingest.Participant{ID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, out)
+		}
+		time.Sleep(2 * time.Second)
+		r.stop(rec)
+		for _, out := range left {
+			out()
+		}
+		if packets+sizes > 0 {
+			t.Errorf("packets asked for %d times, sizes %d times", packets, sizes)
+		}
+	})
+}

@@ -244,7 +244,7 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 
 // missing appends the packets to ask for now to dst; member.mu is held.
 func (l *layer) missing(now timebase.Ticks, dst []uint16) []uint16 {
-	if l.unwanted || l.info.RequestPackets == nil {
+	if l.unwanted || l.over() || l.info.RequestPackets == nil {
 		return dst
 	}
 	return l.receiver.WantPackets(now, dst)

@@ -502,6 +502,7 @@ func FuzzRecovery(f *testing.F) {
 				n := min(2+int(binary.BigEndian.Uint16(rest)), len(rest))
 				p := &rtp.Packet{}
 				if p.Unmarshal(bytes.Clone(rest[2:n])) == nil {
+					r.cfg.Payloads.Strip(clone(p), p.Timestamp-960, p.SequenceNumber-1)
 					r.Push(p, now)
 				}
 				rest = rest[n:]
