@@ -5,6 +5,7 @@ import (
 	"image"
 	"slices"
 
+	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -16,6 +17,8 @@ const (
 	// minFrozen is how long a picture must stand for want of a decodable one to
 	// be called frozen: two frames at 8 frames/s.
 	minFrozen = timebase.Second / 4
+	// maxUses bounds the layers, and sizes of them, that a report lists for a track.
+	maxUses = 200
 )
 
 // camera is a video track's way onto the canvas: its layers, of which one is
@@ -23,7 +26,8 @@ const (
 type camera struct {
 	track     *track
 	place     place
-	seen      bool // in the newest frame
+	seen      bool // the newest frame has a tile for it
+	drawn     bool // and its picture is in that
 	layers    []*videoLayer
 	active    *videoLayer // the one that is decoded
 	preferred *videoLayer // the one that should be
@@ -128,25 +132,29 @@ func (c *camera) took(u unit, pos timebase.Ticks) {
 	}
 }
 
-// watch notes what is seen of the track at pos, for as long as a frame lasts.
+// watch notes what is seen of the track at pos, for as long as a frame lasts. A
+// screen has no tile before there is a picture.
 func (c *camera) watch(pos, frame timebase.Ticks) {
 	p := c.dec.Picture()
 	if p == nil {
-		if c.health.flowing(pos) && c.seen {
+		place := c.seen || c.track.role == ingest.Screen
+		if place && c.health.flowing(pos) && pos >= c.health.good {
 			c.blank.add(pos, pos+frame)
 		}
-		return
-	}
-	if pos-c.shown > staleAfter {
 		return
 	}
 	if c.beat.decoded {
 		c.dark = dark(p)
 	}
+	if !c.drawn {
+		return
+	}
 	if c.dark {
 		c.black.add(pos, pos+frame)
 	}
-	c.used[c.use] += frame
+	if _, listed := c.used[c.use]; listed || len(c.used) < maxUses {
+		c.used[c.use] += frame
+	}
 }
 
 // report tells what came of the track, up to pos.
@@ -164,7 +172,10 @@ func (c *camera) report(pos timebase.Ticks) TrackReport {
 		r.Pictures.Used = append(r.Pictures.Used, use)
 	}
 	slices.SortFunc(r.Pictures.Used, func(a, b LayerUse) int {
-		return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.RID, b.RID), cmp.Compare(a.Width, b.Width))
+		return cmp.Or(
+			cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.RID, b.RID), cmp.Compare(a.Width, b.Width), cmp.Compare(a.Height, b.Height),
+			cmp.Compare(a.Spatial, b.Spatial), cmp.Compare(a.Temporal, b.Temporal), cmp.Compare(a.Rotation, b.Rotation),
+		)
 	})
 	return r
 }

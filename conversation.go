@@ -185,6 +185,7 @@ type presence struct {
 	*member
 	label        string
 	joined, left timebase.Ticks
+	cameras      []*camera // that were pulled
 }
 
 // roster returns the members if they changed since version, those who left
@@ -198,7 +199,7 @@ func (c *Conversation) roster(dst []presence, version uint64, at timebase.Ticks)
 	}
 	dst = dst[:0]
 	for _, m := range c.members {
-		dst = append(dst, presence{m, cmp.Or(m.name, m.id), m.joined, m.left})
+		dst = append(dst, presence{member: m, label: cmp.Or(m.name, m.id), joined: m.joined, left: m.left})
 	}
 	return dst, c.version
 }

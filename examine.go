@@ -7,29 +7,31 @@ const minGap = timebase.Second
 
 // examine notes what the tick at pos brought, for the report and for alarms.
 func (s *session) examine(pos timebase.Ticks) {
-	var packets uint64
+	came, sent := false, false
+	note := func(h *health, p pulse, l *layer) {
+		h.note(pos, s.delay, p)
+		s.alarm(h, l, pos)
+		came = came || h.came(pos)
+		sent = sent || h.packets > 0 && !p.over
+	}
 	for _, v := range s.heard {
-		v.health.note(pos, v.beat)
-		s.alarm(&v.health, v.feed.layer, pos)
-		packets += v.beat.packets
+		note(&v.health, v.beat, v.feed.layer)
 	}
 	for _, c := range s.watched {
-		c.health.note(pos, c.beat)
+		note(&c.health, c.beat, c.layers[0].layer)
 		c.watch(pos, s.frameLen)
-		s.alarm(&c.health, c.layers[0].layer, pos)
-		packets += c.beat.packets
 	}
-	s.examineFlow(pos, packets)
+	s.examineFlow(pos, came, sent)
 }
 
-// examineFlow finds gaps: nothing comes although there are tracks that have
+// examineFlow finds gaps: nothing came although there are tracks that have
 // sent. From a pause or the end on nothing is let in.
-func (s *session) examineFlow(pos timebase.Ticks, packets uint64) {
-	if packets != s.flow.packets || packets == 0 || s.timeline.paused() {
-		s.flow.packets, s.flow.last = packets, pos
+func (s *session) examineFlow(pos timebase.Ticks, came, sent bool) {
+	if came || !sent || s.timeline.paused() {
+		s.flowed = pos
 		return
 	}
-	if pos-s.flow.last >= minGap { // what comes at this tick is composed after the delay
-		s.gaps.add(s.flow.last+s.delay, pos+s.delay)
+	if pos-s.flowed >= minGap { // what comes at this tick is composed after the delay
+		s.gaps.add(s.flowed+s.delay, pos+s.delay)
 	}
 }

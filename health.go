@@ -29,7 +29,7 @@ func alarmKind(place int) AlarmKind {
 type health struct {
 	packets uint64           // that have come
 	last    timebase.Ticks   // the newest tick that saw packets come
-	good    timebase.Ticks   // the newest that saw something decoded, or the begin of the flow
+	good    timebase.Ticks   // the newest that saw something decoded, or could have at the begin of the flow
 	loud    timebase.Ticks   // likewise of sound that is not silence
 	drops   uint64           // access units dropped up to good
 	raised  [alarmCount]int  // places in session.alarms, counted from 1
@@ -43,22 +43,30 @@ type pulse struct {
 	decoded bool   // something was
 	loud    bool   // or it has no sound
 	idle    bool   // it is not decoded on purpose
+	over    bool   // it has ended
 }
 
 // flowing reports whether packets have come lately.
 func (h *health) flowing(pos timebase.Ticks) bool { return h.packets > 0 && pos-h.last <= flowEnd }
 
-// note takes in what the tick at pos saw, and finds what is wrong.
-func (h *health) note(pos timebase.Ticks, p pulse) {
+// came reports whether the tick at pos saw packets come.
+func (h *health) came(pos timebase.Ticks) bool { return h.packets > 0 && h.last == pos }
+
+// note takes in what the tick at pos saw, and finds what is wrong. What comes is
+// decoded by delay later at the earliest.
+func (h *health) note(pos, delay timebase.Ticks, p pulse) {
 	was := h.flowing(pos)
 	if p.packets > h.packets {
 		h.packets, h.last = p.packets, pos
 	}
-	if !was || p.idle || p.decoded {
+	if p.decoded {
 		h.good, h.drops = pos, p.drops
 	}
-	if !was || p.idle || p.loud {
+	if p.loud {
 		h.loud = pos
+	}
+	if !was || p.idle {
+		h.good, h.loud, h.drops = pos+delay, pos+delay, p.drops
 	}
 	deaf := h.flowing(pos) && pos-h.good >= deafAfter
 	h.wrong = [alarmCount]bool{

@@ -125,7 +125,7 @@ func (t *track) pulse() (p pulse) {
 			p.drops += r.FramesDropped
 		}
 	}
-	p.loud = t.kind == ingest.Video
+	p.loud, p.over = t.kind == ingest.Video, t.ended != never
 	return p
 }
 

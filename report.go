@@ -102,7 +102,7 @@ type PicturesReport struct {
 	Frozen Spans `json:"frozen"`
 	Blank  Spans `json:"blank"`
 	Black  Spans `json:"black"`
-	// Used tells for how long which layer was shown.
+	// Used tells for how long which layer was shown: the first 200 of them.
 	Used []LayerUse `json:"used"`
 }
 

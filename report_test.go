@@ -108,6 +108,60 @@ func TestReportOfAnOutage(t *testing.T) {
 	})
 }
 
+// However late a recording is composed, what is not due yet is not missing. Nor
+// is what somebody would have sent who has left.
+func TestReportOfALongDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ann := person(r.conversation("room"), 1, time.Now())
+		ann.late = 6 * time.Second
+		cfg := smallConfig("room")
+		cfg.Delay, cfg.RejoinGrace = 5*time.Second, 0
+		rec := r.start(cfg)
+		leave := r.join(ann)
+		time.Sleep(14 * time.Second)
+		leave()
+		time.Sleep(5 * time.Second)
+		res := r.stop(rec)
+		if res.Verdict != callreel.Pass || len(res.Report.Alarms) > 0 || res.Report.Ticks.Gaps.Count > 0 {
+			t.Errorf("%s %q, alarms %+v, gaps %+v", res.Verdict, res.Report.Reasons, res.Report.Alarms, res.Report.Ticks.Gaps)
+		}
+		p := track(t, res.Report, "p01", "video").Pictures
+		if len(p.Used) != 1 || !about(p.Used[0].Duration, 11*time.Second) || p.Blank.Total > 300*time.Millisecond { // with the grace
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+// A screen of which there never is a picture has no tile, and yet is missing.
+func TestReportOfAScreenThatIsNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		rec := r.start(smallConfig("room"))
+		w, err := rec.AddTrack(ingest.TrackInfo{Participant: ingest.Participant{ID: "ann"}, Role: ingest.Screen, MimeType: "video/VP8"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint16(80) {
+			p := &rtp.Packet{
+				Header:  rtp.Header{Version: 2, SSRC: 5, Marker: true, SequenceNumber: n, Timestamp: 9000 * uint32(n)},
+				Payload: []byte{0x10, 0x31, 0, 0},
+			}
+			if err := w.WriteRTP(p, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		res := r.stop(rec)
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if b := track(t, res.Report, "ann", "video").Pictures.Blank; !about(b.Total, 7*time.Second) || res.Verdict != callreel.Fail {
+			t.Errorf("%s %q, blank %+v", res.Verdict, res.Report.Reasons, b)
+		}
+	})
+}
+
 // alarms collects the events about alarms.
 type alarms struct {
 	mu   sync.Mutex

@@ -2,7 +2,6 @@ package callreel
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -15,53 +14,72 @@ type seat struct {
 	id, label string
 	stays     []*member // in order of joining; the last may be over
 	away      bool      // it is
+	faces     []*camera // of all stays, in order
+	screens   []*camera // likewise
+}
+
+// view is what a tile shows.
+type view struct {
+	cameras []*camera // whose place it is
+	picture *camera   // whose picture is in it, nil if it is an avatar
 }
 
 // seat finds who has a tile at local time at.
 func (s *session) seat(at timebase.Ticks) {
 	s.seats = s.seats[:0]
-	for _, m := range s.members {
+	clear(s.places)
+	for i := range s.members {
+		m := &s.members[i]
 		if at < m.joined || at-s.grace >= m.left {
 			continue
 		}
 		st := s.seatOf(m.id)
 		st.label, st.away = m.label, at >= m.left
 		st.stays = append(st.stays, m.member)
+		for _, c := range m.cameras {
+			if c.track.role == ingest.Camera {
+				st.faces = append(st.faces, c)
+			} else {
+				st.screens = append(st.screens, c)
+			}
+		}
 	}
 }
 
 // seatOf returns the seat of a participant, a new one if there is none.
 func (s *session) seatOf(id string) *seat {
-	if i := slices.IndexFunc(s.seats, func(st seat) bool { return st.id == id }); i >= 0 {
+	i, known := s.places[id]
+	if known {
 		return &s.seats[i]
 	}
 	n := len(s.seats)
-	if n < cap(s.seats) { // take over the memory of a former one
-		s.seats = s.seats[:n+1]
-		s.seats[n] = seat{id: id, stays: s.seats[n].stays[:0]}
-	} else {
+	s.places[id] = n
+	if n == cap(s.seats) {
 		s.seats = append(s.seats, seat{id: id})
+		return &s.seats[n]
 	}
-	return &s.seats[n]
+	s.seats = s.seats[:n+1] // with the memory of a former one
+	st := &s.seats[n]
+	*st = seat{id: id, stays: st.stays[:0], faces: st.faces[:0], screens: st.screens[:0]}
+	return st
 }
-
-func (st *seat) holds(c *camera) bool { return slices.Contains(st.stays, c.member()) }
 
 // addTiles adds a participant's camera, or avatar, and screens.
 func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
-	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
-	if c, lost := s.face(st, pos, at); c != nil {
-		c.fill(&person)
-		person.Dim = lost
-	}
-	for _, c := range s.watched {
-		if c.track.role == ingest.Screen && st.holds(c) && at < c.ended && c.dec.Picture() != nil {
+	for i, c := range st.screens {
+		if at < c.ended && c.dec.Picture() != nil {
 			screen := compositor.Tile{Key: c.key(), Label: st.label, Fit: compositor.Contain}
 			c.fill(&screen)
-			s.tiles = append(s.tiles, screen)
+			s.tiles, s.views = append(s.tiles, screen), append(s.views, view{st.screens[i : i+1], c})
 		}
 	}
-	s.tiles = append(s.tiles, person)
+	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
+	face, lost := s.face(st, pos, at)
+	if face != nil {
+		face.fill(&person)
+		person.Dim = lost
+	}
+	s.tiles, s.views = append(s.tiles, person), append(s.views, view{st.faces, face})
 }
 
 // fill puts the newest picture into a tile.
@@ -77,10 +95,7 @@ func (c *camera) fill(t *compositor.Tile) {
 func (s *session) face(st *seat, pos, at timebase.Ticks) (face *camera, lost bool) {
 	var last *camera
 	waiting := st.away || len(st.stays) > 1
-	for _, c := range s.watched {
-		if c.track.role != ingest.Camera || !st.holds(c) {
-			continue
-		}
+	for _, c := range st.faces {
 		switch {
 		case at >= c.ended:
 			last = newer(last, c, s.wasFresh(c))
@@ -118,16 +133,15 @@ func (s *session) arrange() error {
 	if err != nil {
 		return fmt.Errorf("arrange frame %d: %w", s.frame, err)
 	}
+	soon := s.roomSoon()
 	for i, t := range s.tiles {
-		size := rects[i].Size()
-		if rects[i].Empty() && s.roomSoon() {
+		size, seen := rects[i].Size(), !rects[i].Empty()
+		if !seen && soon {
 			size = rects[0].Size()
 		}
-		for _, c := range s.watched {
-			if c.key() == t.Key {
-				c.move(place{size, t.Fit == compositor.Fill})
-				c.seen = !rects[i].Empty()
-			}
+		for _, c := range s.views[i].cameras {
+			c.move(place{size, t.Fit == compositor.Fill})
+			c.seen, c.drawn = seen, seen && c == s.views[i].picture
 		}
 	}
 	return nil
@@ -145,10 +159,5 @@ func (s *session) roomSoon() bool {
 	return n <= compositor.MaxTiles
 }
 
-// key is that of the tile that shows the track.
-func (c *camera) key() string {
-	if c.track.role == ingest.Camera {
-		return c.member().id
-	}
-	return c.member().id + "\x00" + c.track.id
-}
+// key is that of the tile that shows a screen.
+func (c *camera) key() string { return c.member().id + "\x00" + c.track.id }

@@ -30,6 +30,7 @@ type session struct {
 	members []presence // also those who left, for as long as their seats are kept
 	version uint64
 	seats   []seat
+	places  map[string]int // of seats, by participant
 	seen    map[*member]bool
 	stays   []*member // everybody who was there, in order of joining
 	voices  map[*track]*voice
@@ -41,12 +42,13 @@ type session struct {
 	alarms  []Alarm // all that were raised
 	news    []Event // about alarms, for the owner to tell
 	gaps    spans
-	flow    health // of everybody together
+	flowed  timebase.Ticks // position of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
 	scaler *codec.Scaler
 	tiles  []compositor.Tile
+	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
 
@@ -73,6 +75,7 @@ func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *out
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		seen:     make(map[*member]bool),
+		places:   make(map[string]int),
 		voices:   make(map[*track]*voice),
 		cameras:  make(map[*track]*camera),
 		live:     make(map[*track]bool),
@@ -147,8 +150,11 @@ func (s *session) refresh(at timebase.Ticks) {
 func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
-	for _, m := range s.members {
+	for i := range s.members {
+		m := &s.members[i]
+		first := len(s.watched)
 		s.pullMember(m.member, now, at, limit)
+		m.cameras = s.watched[first:]
 	}
 	for _, c := range s.watched {
 		for _, l := range c.layers {
@@ -162,7 +168,6 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.play(v)
 	}
 	s.retire()
-	s.examine(s.position())
 }
 
 func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
@@ -180,7 +185,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.camera(t); c != nil {
-			c.ended = t.ended
+			c.ended, c.seen, c.drawn = t.ended, false, false
 			c.adopt()
 			c.beat = t.pulse()
 			c.beat.idle = c.idle()
@@ -259,7 +264,7 @@ func (s *session) retire() {
 
 // composeAt draws and encodes the frame at position pos, local time at.
 func (s *session) composeAt(pos, at timebase.Ticks) error {
-	s.tiles = s.tiles[:0]
+	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
 		s.addTiles(&s.seats[i], pos, at)
@@ -267,6 +272,7 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	if err := s.arrange(); err != nil {
 		return err
 	}
+	s.examine(pos)
 	canvas, changed, err := s.comp.Compose(s.tiles)
 	if err != nil {
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
