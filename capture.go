@@ -21,6 +21,7 @@ const (
 	captureWake    = 256 << 10   // bytes in memory that are written at once
 	capturePending = 8 << 20     // bytes in memory beyond which packets are lost
 	captureLimit   = 4 << 30     // bytes of a capture
+	captureLater   = 1 << 16     // changes of the roster in a pause that are kept
 )
 
 // What can become of a capture while the recording goes on.

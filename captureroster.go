@@ -96,6 +96,10 @@ func (t *tap) shut(l *layer, now timebase.Ticks) {
 func (t *tap) roster(at timebase.Ticks, e capture.Event) {
 	e.At = t.clock.time(at)
 	if t.paused || t.holding {
+		if len(t.later) == captureLater {
+			t.lost++
+			return
+		}
 		t.later = append(t.later, e)
 		return
 	}

@@ -24,6 +24,7 @@ type Conversation struct {
 	gate    gate
 	version uint64 // changes with members
 	added   uint64 // layers so far
+	joined  uint64 // stays so far
 }
 
 var _ ingest.Sink = (*Conversation)(nil)
@@ -89,6 +90,8 @@ func (c *Conversation) join(p ingest.Participant) *member {
 		return m
 	}
 	m := newMember(p, c.eng.clock.now(), c.gate)
+	c.joined++
+	m.number = c.joined
 	c.members = append(c.members, m)
 	c.version++
 	c.gate.tap.join(m)
@@ -104,8 +107,11 @@ func (c *Conversation) leave(m *member) {
 	m.left = c.eng.clock.now()
 	c.version++
 	c.gate.tap.leave(m)
-	if c.rec == nil {
+	switch {
+	case c.rec == nil:
 		c.prune(never)
+	case m.joined >= c.gate.until: // within a pause: nobody has seen them
+		c.members = slices.DeleteFunc(c.members, func(other *member) bool { return other == m })
 	}
 }
 
@@ -230,13 +236,13 @@ func (c localClock) at(t time.Time) timebase.Ticks { return timebase.FromDuratio
 // time returns the first nanosecond of a tick, so that at gives the tick again.
 func (c localClock) time(t timebase.Ticks) time.Time { return c.epoch.Add(-(-t).Duration()) }
 
-// infos describes members, also those who have left.
-func (c *Conversation) infos(members []*member) []ParticipantInfo {
+// infos describes stays, also those that are over.
+func (c *Conversation) infos(stays []*stay) []ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make([]ParticipantInfo, 0, len(members))
-	for _, m := range members {
-		out = append(out, m.info(c.eng.clock))
+	out := make([]ParticipantInfo, 0, len(stays))
+	for _, s := range stays {
+		out = append(out, s.info(c.eng.clock))
 	}
 	return out
 }

@@ -25,14 +25,21 @@ func (g gate) shut() bool { return g.from == g.until }
 
 func (g gate) passes(at timebase.Ticks) bool { return g.from <= at && at < g.until }
 
-// member is one stay of a participant in a call. What is above mu is guarded by
-// the conversation; mu is held for moments only, so that whoever brings packets
-// never waits for a decoder.
-type member struct {
+// stay is one stay of a participant in a call, guarded by the conversation. It is
+// all that a recording remembers of somebody who has left.
+type stay struct {
+	number   uint64 // in the order of joining, from 1
 	id, name string
-	joins    int
 	joined   timebase.Ticks
 	left     timebase.Ticks // never, while present
+}
+
+// member is a participant during a stay. What is above mu is guarded by the
+// conversation; mu is held for moments only, so that whoever brings packets
+// never waits for a decoder.
+type member struct {
+	*stay
+	joins int
 
 	mu     sync.Mutex
 	sync   timebase.Sync
@@ -41,13 +48,13 @@ type member struct {
 }
 
 func newMember(p ingest.Participant, now timebase.Ticks, g gate) *member {
-	return &member{id: p.ID, name: p.Name, joins: 1, joined: now, left: never, gate: g}
+	return &member{stay: &stay{id: p.ID, name: p.Name, joined: now, left: never}, joins: 1, gate: g}
 }
 
-func (m *member) info(clock localClock) ParticipantInfo {
-	info := ParticipantInfo{ID: m.id, Name: m.name, Joined: clock.time(m.joined)}
-	if m.left != never {
-		info.Left = clock.time(m.left)
+func (s *stay) info(clock localClock) ParticipantInfo {
+	info := ParticipantInfo{ID: s.id, Name: s.name, Joined: clock.time(s.joined)}
+	if s.left != never {
+		info.Left = clock.time(s.left)
 	}
 	return info
 }
@@ -153,10 +160,16 @@ func (m *member) remove(l *layer, now timebase.Ticks) (removed bool) {
 			t.ended = now
 		}
 	}
-	if m.gate.shut() {
-		m.forget(never)
+	if m.gate.until != never {
+		m.tracks = slices.DeleteFunc(m.tracks, func(t *track) bool { return t.ended != never && !t.heard() })
 	}
 	return true
+}
+
+// heard reports whether a recording was let have anything of the track. In a
+// pause nothing is added to that.
+func (t *track) heard() bool {
+	return slices.ContainsFunc(t.layers, func(l *layer) bool { return l.receiver != nil && l.receiver.Stats().Packets > 0 })
 }
 
 // forget drops the tracks that ended before at; mu is held.

@@ -208,14 +208,15 @@ func (s *session) report(people []ParticipantInfo) Report {
 		},
 		Participants: []ParticipantReport{}, Alarms: append([]Alarm{}, s.alarms...),
 	}
-	for i, stay := range people {
-		p := r.participant(stay)
+	places := make(map[string]int)
+	for _, stay := range people {
+		p := r.participant(stay, places)
+		p.Name = cmp.Or(stay.Name, p.Name)
 		p.Stays = append(p.Stays, stay)
-		for _, f := range s.retired {
-			if f.member == s.stays[i] {
-				p.Tracks = append(p.Tracks, f.report)
-			}
-		}
+	}
+	for _, f := range s.retired {
+		p := &r.Participants[places[f.stay.id]]
+		p.Tracks = append(p.Tracks, f.report)
 	}
 	for i := range r.Participants {
 		r.Participants[i].sumUp()
@@ -223,16 +224,15 @@ func (s *session) report(people []ParticipantInfo) Report {
 	return r
 }
 
-// participant returns the one that a stay is of.
-func (r *Report) participant(stay ParticipantInfo) *ParticipantReport {
-	for i := range r.Participants {
-		if p := &r.Participants[i]; p.ID == stay.ID {
-			p.Name = cmp.Or(stay.Name, p.Name)
-			return p
-		}
+// participant returns the one that a stay is of; places tells where they are.
+func (r *Report) participant(stay ParticipantInfo, places map[string]int) *ParticipantReport {
+	i, known := places[stay.ID]
+	if !known {
+		i = len(r.Participants)
+		places[stay.ID] = i
+		r.Participants = append(r.Participants, ParticipantReport{ID: stay.ID, Tracks: []TrackReport{}})
 	}
-	r.Participants = append(r.Participants, ParticipantReport{ID: stay.ID, Name: stay.Name, Tracks: []TrackReport{}})
-	return &r.Participants[len(r.Participants)-1]
+	return &r.Participants[i]
 }
 
 // sumUp sorts a participant's tracks and relates sound and pictures.

@@ -31,8 +31,7 @@ type session struct {
 	version uint64
 	seats   []seat
 	places  map[string]int // of seats, by participant
-	seen    map[*member]bool
-	stays   []*member // everybody who was there, in order of joining
+	stays   []*stay        // of everybody who was there, in order of joining
 	voices  map[*track]*voice
 	cameras map[*track]*camera
 	heard   []*voice  // those of this frame, in the order of members and tracks
@@ -74,7 +73,6 @@ func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *out
 		frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate),
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
-		seen:     make(map[*member]bool),
 		places:   make(map[string]int),
 		voices:   make(map[*track]*voice),
 		cameras:  make(map[*track]*camera),
@@ -137,10 +135,13 @@ func (s *session) refresh(at timebase.Ticks) {
 	if version == s.version {
 		return
 	}
+	known := uint64(0)
+	if n := len(s.stays); n > 0 {
+		known = s.stays[n-1].number
+	}
 	for _, m := range s.members {
-		if !s.seen[m.member] {
-			s.seen[m.member] = true
-			s.stays = append(s.stays, m.member)
+		if m.number > known {
+			s.stays = append(s.stays, m.stay)
 		}
 	}
 }
@@ -234,7 +235,7 @@ func (s *session) play(v *voice) {
 
 // finished is the report of a track that is over.
 type finished struct {
-	member *member
+	stay   *stay
 	report TrackReport
 }
 
@@ -244,7 +245,7 @@ func (s *session) retire() {
 		if v := s.voices[t]; !s.live[t] {
 			if v != nil {
 				s.endAlarms(&v.health)
-				s.retired = append(s.retired, finished{v.feed.layer.member, v.report()})
+				s.retired = append(s.retired, finished{v.feed.layer.member.stay, v.report()})
 				v.close()
 			}
 			delete(s.voices, t)
@@ -254,7 +255,7 @@ func (s *session) retire() {
 		if c := s.cameras[t]; !s.live[t] {
 			if c != nil {
 				s.endAlarms(&c.health)
-				s.retired = append(s.retired, finished{c.member(), c.report(s.position())})
+				s.retired = append(s.retired, finished{c.member().stay, c.report(s.position())})
 				c.close()
 			}
 			delete(s.cameras, t)
