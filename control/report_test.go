@@ -1,6 +1,8 @@
 package control_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/callreel/callreel"
@@ -35,5 +37,10 @@ func TestReport(t *testing.T) {
 	other := r.sign(token.Claims{Scopes: []token.Scope{token.Read}, Conversation: "elsewhere"})
 	if a := r.do("GET", path, "", "Authorization", "Bearer "+other); a.Code != 404 {
 		t.Errorf("with a token for another conversation: %d %s", a.Code, a.Body)
+	}
+	const large = 40 << 20 // of a day with thousands of people
+	r.check(os.WriteFile(filepath.Join(r.dir, "recordings", callreel.ReportKey(started.RecordingID)), make([]byte, large), 0o600))
+	if a := r.do("GET", path, ""); a.Code != 200 || a.Body.Len() != large {
+		t.Errorf("of %d bytes: %d, %d bytes", large, a.Code, a.Body.Len())
 	}
 }
