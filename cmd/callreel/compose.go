@@ -97,18 +97,18 @@ func (c *composeCmd) Run(ctx context.Context, con console) (err error) {
 
 // move puts the files in their places.
 func (c *composeCmd) move(store string, res callreel.Result) error {
-	rename := func(key, name string) error { return os.Rename(filepath.Join(store, filepath.FromSlash(key)), name) }
+	file := func(key string) string { return filepath.Join(store, filepath.FromSlash(key)) }
 	for _, chunk := range res.Chunks {
-		err := rename(chunk.MediaKey, numbered(c.Output, chunk.Index))
+		err := os.Rename(file(chunk.MediaKey), numbered(c.Output, chunk.Index))
 		if err == nil && c.Metadata != "" {
-			err = rename(chunk.MetadataKey, numbered(c.Metadata, chunk.Index))
+			err = copyFile(file(chunk.MetadataKey), numbered(c.Metadata, chunk.Index))
 		}
 		if err != nil {
 			return fault.Caller.Wrap(err)
 		}
 	}
 	if c.Report != "" {
-		return fault.Caller.Wrap(rename(callreel.ReportKey(res.ID), c.Report))
+		return fault.Caller.Wrap(copyFile(file(callreel.ReportKey(res.ID)), c.Report))
 	}
 	return nil
 }

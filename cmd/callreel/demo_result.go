@@ -94,12 +94,7 @@ func (d *demo) sumUp(r client.Recording, report inspect.Report, files []string) 
 
 // keepCapture copies the capture from the server's data, which will be deleted.
 func (d *demo) keepCapture(data, name string) error {
-	f, err := os.Open(filepath.Join(data, recordingsDir, callreel.CaptureKey(d.recording)))
-	if err != nil {
-		return err
-	}
-	err = save(name, func(w io.Writer) (int64, error) { return io.Copy(w, f) })
-	return errors.Join(err, f.Close())
+	return copyFile(filepath.Join(data, recordingsDir, filepath.FromSlash(callreel.CaptureKey(d.recording))), name)
 }
 
 func describe(t inspect.Track) string {

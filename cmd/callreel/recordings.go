@@ -217,3 +217,13 @@ func save(name string, write func(io.Writer) (int64, error)) error {
 	}
 	return nil
 }
+
+// copyFile copies a file, also to another file system.
+func copyFile(from, name string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	err = save(name, func(w io.Writer) (int64, error) { return io.Copy(w, f) })
+	return errors.Join(err, f.Close())
+}
