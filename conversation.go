@@ -147,17 +147,17 @@ func (c *Conversation) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 	return l, nil
 }
 
-// attach makes rec the conversation's recording and opens the gate. It returns
-// the conversation that rec is attached to.
-func (c *Conversation) attach(rec *Recording, g gate) (*Conversation, error) {
+// attach makes rec the recording of the conversation that is known by this id,
+// and opens the gate.
+func (c *Conversation) attach(rec *Recording, g gate) error {
 	c = c.enter()
 	defer c.mu.Unlock()
 	if c.rec != nil {
-		return nil, ErrBusy
+		return ErrBusy
 	}
-	c.rec = rec
+	c.rec, rec.conv = rec, c
 	c.setGate(g)
-	return c, nil
+	return nil
 }
 
 // detach ends what attach began.

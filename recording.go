@@ -59,6 +59,7 @@ func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, 
 		stop:     make(chan EndReason, 1),
 		deaf:     make(chan struct{}),
 		done:     make(chan struct{}),
+		result:   Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)},
 	}
 	if err := r.open(now); err != nil {
 		return nil, errors.Join(err, r.abandon())
@@ -102,19 +103,18 @@ func (r *Recording) abandon() error {
 }
 
 // attach takes the conversation and lets its media in.
-func (r *Recording) attach(c *Conversation, now timebase.Ticks) (err error) {
+func (r *Recording) attach(c *Conversation, now timebase.Ticks) error {
 	g, state := gate{now, never, r.tap}, Active
 	if r.cfg.PauseOnStart {
 		g, state = gate{now, r.session.pause(now), r.tap}, Paused
 	}
-	if r.conv, err = c.attach(r, g); err != nil {
+	if err := c.attach(r, g); err != nil {
 		return err
 	}
 	r.session.conv = r.conv
 	if state == Paused {
 		r.tap.pause(now, now)
 	}
-	r.result = Result{ID: r.id, Conversation: r.conv.id, StartTime: r.startTime}
 	r.become(state)
 	return nil
 }

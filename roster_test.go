@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -91,4 +92,46 @@ func (c *Conversation) held() (members, tracks int) {
 		m.mu.Unlock()
 	}
 	return len(c.members), tracks
+}
+
+// A recording can be found by its conversation before it has started.
+func TestRecordingIsFoundWhileItStarts(t *testing.T) {
+	dir := t.TempDir()
+	e, err := New(Config{Storage: storage.Dir(filepath.Join(dir, "store")), Spool: filepath.Join(dir, "spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		c, err := e.Conversation("room")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave, err := c.Join(ingest.Participant{ID: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := make(chan error)
+		go func() {
+			for {
+				if rec := c.Info().Recording; rec != nil {
+					if rec.Conversation() != c || rec.Result().Conversation != "room" {
+						found <- errors.New("nothing is known of it")
+					}
+					close(found)
+					return
+				}
+			}
+		}()
+		rec, err := e.Start(t.Context(), RecordingConfig{Conversation: "room", Width: 320, Height: 180, Delay: 200 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-found; err != nil {
+			t.Error(err)
+		}
+		leave()
+		if _, err := rec.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 }
