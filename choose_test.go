@@ -34,7 +34,11 @@ func TestLayerFollowsTheTile(t *testing.T) {
 			}
 			left = append(left, out)
 		}
-		time.Sleep(4 * time.Second)
+		time.Sleep(2 * time.Second)
+		large.cut.Store(true) // it is not used now
+		time.Sleep(300 * time.Millisecond)
+		large.cut.Store(false)
+		time.Sleep(1700 * time.Millisecond)
 		for _, out := range left {
 			out()
 		}
@@ -56,8 +60,12 @@ func TestLayerFollowsTheTile(t *testing.T) {
 				t.Errorf("frame %d is %.0f", n, g)
 			}
 		}
+		v := track(t, res.Report, "p01", "video")
+		if sum := v.Received(); sum.Lost > 0 || sum.LostUnused == 0 {
+			t.Errorf("%d packets lost, %d unused", sum.Lost, sum.LostUnused)
+		}
 		used := make(map[string]time.Duration)
-		for _, u := range track(t, res.Report, "p01", "video").Pictures.Used {
+		for _, u := range v.Pictures.Used {
 			used[u.RID] += u.Duration
 		}
 		if used["f"] < 7*time.Second || used["h"] < 3*time.Second {

@@ -25,7 +25,7 @@ func (d *deviation) mean() time.Duration {
 	if d.count == 0 {
 		return 0
 	}
-	return -time.Duration(d.sum) * time.Second / mixRate / time.Duration(d.count)
+	return -ticks(d.sum).Duration() / time.Duration(d.count)
 }
 
 // p95 returns how far off 95 % of the samples are at most.

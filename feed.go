@@ -90,7 +90,7 @@ func (f *feed) restart(wanted bool) {
 	m := f.layer.member
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f.layer.unwanted = !wanted
+	f.layer.want(wanted)
 	if f.layer.receiver != nil && wanted {
 		f.layer.receiver.Reset()
 	}

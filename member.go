@@ -87,6 +87,7 @@ type layer struct {
 	receiver *ingest.Receiver   // nil while the gate is shut
 	report   *rtcp.SenderReport // the newest; none of a pause that is captured
 	unwanted bool               // another layer is used: ask for no key frames
+	unused   lossMeter          // while unwanted
 	seam     seam
 }
 
@@ -202,7 +203,7 @@ func (m *member) setGate(g gate) {
 func (l *layer) open(g gate) {
 	switch {
 	case g.shut():
-		l.receiver = nil
+		l.receiver, l.unused = nil, lossMeter{}
 	case l.receiver == nil:
 		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{
 			Codec: l.codec, Fmtp: l.info.Fmtp, Payloads: l.info.Payloads, Extensions: l.info.Extensions,
@@ -253,6 +254,24 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 	}
 	keyFrame = m.gate.until == never && !l.unwanted && l.receiver.WantKeyFrame(now)
 	return keyFrame, l.missing(now, nil), nil
+}
+
+// lossMeter counts the packets that are lost at some times.
+type lossMeter struct{ sum, from uint64 }
+
+func (m *lossMeter) start(lost uint64) { m.from = lost }
+func (m *lossMeter) stop(lost uint64)  { m.sum += lost - m.from }
+
+// want says whether the layer is used; member.mu is held.
+func (l *layer) want(wanted bool) {
+	if l.receiver != nil && wanted == l.unwanted {
+		if lost := l.receiver.Stats().Lost; wanted {
+			l.unused.stop(lost)
+		} else {
+			l.unused.start(lost)
+		}
+	}
+	l.unwanted = !wanted
 }
 
 // missing appends the packets to ask for now to dst; member.mu is held.
@@ -337,7 +356,11 @@ func (l *layer) stats() LayerStats {
 	s.ClockDrift, _ = l.clock.Drift()
 	if l.receiver != nil {
 		r := l.receiver.Stats()
-		s.Packets, s.Bytes, s.Lost, s.Late = r.Packets, r.Bytes, r.Lost, r.Late
+		unused := l.unused
+		if l.unwanted {
+			unused.stop(r.Lost)
+		}
+		s.Packets, s.Bytes, s.Lost, s.LostUnused, s.Late = r.Packets, r.Bytes, r.Lost-unused.sum, unused.sum, r.Late
 		s.Recovered, s.Repaired = r.Recovered, r.Repaired
 		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
 		s.KeyFrames, s.Freezes, s.SSRCChanges = r.KeyFrames, r.Freezes, r.SSRCChanges

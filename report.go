@@ -122,9 +122,10 @@ type LayerStats struct {
 	RID         string `json:"rid,omitempty"`
 	Packets     uint64 `json:"packets"`
 	Bytes       uint64 `json:"bytes"`
-	Lost        uint64 `json:"lost"`      // for good
-	Recovered   uint64 `json:"recovered"` // brought back by redundancy
-	Repaired    uint64 `json:"repaired"`  // came when asked for again
+	Lost        uint64 `json:"lost"`       // for good
+	LostUnused  uint64 `json:"lostUnused"` // likewise, while another layer was used: nobody asks for these
+	Recovered   uint64 `json:"recovered"`  // brought back by redundancy
+	Repaired    uint64 `json:"repaired"`   // came when asked for again
 	Late        uint64 `json:"late"`
 	Duplicate   uint64 `json:"duplicate"`
 	Malformed   uint64 `json:"malformed"`
@@ -183,6 +184,7 @@ func (t TrackReport) Received() (sum LayerStats) {
 		sum.Packets += l.Packets
 		sum.Bytes += l.Bytes
 		sum.Lost += l.Lost
+		sum.LostUnused += l.LostUnused
 		sum.Recovered += l.Recovered
 		sum.Repaired += l.Repaired
 		sum.Late += l.Late
