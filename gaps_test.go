@@ -230,3 +230,14 @@ func faded(pcm []float32) []float32 {
 	}
 	return pcm
 }
+
+// TestSoundUpToTheEnd: what is said last is in the file also where the end is
+// within a frame.
+func TestSoundUpToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got, _ := recordSpeakers(t, 2110*time.Millisecond, &speaker{mime: "audio/PCMU", pcm: sine(440, -12, settle+3*time.Second)})
+		if l := level(span(got, 2015*time.Millisecond, 80*time.Millisecond)); math.Abs(l+15) > 0.5 {
+			t.Errorf("%.1f dBFS before the end", l)
+		}
+	})
+}

@@ -123,7 +123,7 @@ func (s *session) step(now timebase.Ticks) error {
 func (s *session) soundLimit(to timebase.Ticks) timebase.Ticks {
 	limit := s.timeline.end(to + lookahead)
 	if limit == never { // the block reaches a pause that still lasts, or the end
-		limit = s.timeline.end(to)
+		limit = min(s.timeline.end(to), s.stopped)
 	}
 	return limit
 }
