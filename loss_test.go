@@ -108,3 +108,45 @@ func TestNothingIsAskedOfAClosedTrack(t *testing.T) {
 		}
 	})
 }
+
+// What came before a short pause is not lost with a packet that is missing there.
+func TestLossBeforeAShortPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		w, err := r.conversation("room").AddTrack(ingest.TrackInfo{Participant: ingest.Participant{ID: "ann"}, MimeType: "audio/opus"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := r.start(smallConfig("room"))
+		for seq := range uint16(150) {
+			if seq == 100 {
+				if err := rec.Pause(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if seq == 115 {
+				if err := rec.Resume(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := &rtp.Packet{
+				Header:  rtp.Header{Version: 2, SSRC: 7, SequenceNumber: seq, Timestamp: 960 * uint32(seq)},
+				Payload: []byte{0xf8, 0xff, 0xfe},
+			}
+			if seq != 70 {
+				if err := w.WriteRTP(p, time.Now()); err != nil {
+					t.Error(err)
+				}
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		res := r.stop(rec)
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		s := track(t, res.Report, "ann", "audio")
+		if s.Decoded != 134 || s.Received().Lost != 1 || s.Sound.Concealed.Count != 1 {
+			t.Errorf("%+v %+v", s, s.Sound)
+		}
+	})
+}
