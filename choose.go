@@ -149,7 +149,7 @@ func (c *camera) move(p place) {
 	}
 	c.place = p
 	if c.idle() {
-		c.active = nil // what is left out now will be missing
+		c.active, c.torn = nil, false // what is left out now will be missing, but by nobody
 	}
 	for _, l := range c.layers {
 		if ask := l.layer.info.RequestSize; ask != nil && c.ended == never {

@@ -10,7 +10,7 @@ func (s *session) examine(pos timebase.Ticks) {
 	came, sent := false, false
 	note := func(h *health, p pulse, l *layer) {
 		h.note(pos, s.delay, p)
-		s.alarm(h, l, pos)
+		s.alarm(h, l, pos, p.over)
 		came = came || h.came(pos)
 		sent = sent || h.packets > 0 && !p.over
 	}

@@ -76,8 +76,8 @@ func (h *health) note(pos, delay timebase.Ticks, p pulse) {
 	}
 }
 
-// alarm raises and ends alarms of a track.
-func (s *session) alarm(h *health, l *layer, pos timebase.Ticks) {
+// alarm raises and ends alarms of a track, which may be over.
+func (s *session) alarm(h *health, l *layer, pos timebase.Ticks, over bool) {
 	for k, wrong := range h.wrong {
 		switch i := h.raised[k]; {
 		case wrong && i == 0 && len(s.alarms) < maxAlarms:
@@ -87,7 +87,7 @@ func (s *session) alarm(h *health, l *layer, pos timebase.Ticks) {
 			h.raised[k] = len(s.alarms)
 			s.tell(AlarmRaised, s.alarms[len(s.alarms)-1])
 		case !wrong && i > 0:
-			s.alarms[i-1].Over = true
+			s.alarms[i-1].Over = !over
 			s.endAlarm(h, k, pos)
 		}
 	}
