@@ -51,12 +51,12 @@ type camera struct {
 
 func (c *camera) member() *member { return c.layers[0].layer.member }
 
-func newCamera(t *track, p place) (*camera, error) {
-	dec, err := codec.NewVideoDecoder(t.layers[0].info.MimeType)
+func newCamera(l *layer, p place) (*camera, error) {
+	dec, err := codec.NewVideoDecoder(l.info.MimeType)
 	if err != nil {
 		return nil, err
 	}
-	return &camera{track: t, place: p, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
+	return &camera{track: l.track, place: p, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
 }
 
 // adopt takes in the layers that came since; member.mu is held.

@@ -37,6 +37,7 @@ type session struct {
 	heard   []*voice  // those of this frame, in the order of members and tracks
 	watched []*camera // likewise
 	live    map[*track]bool
+	fresh   []*layer // the first ones of new tracks
 	retired []finished
 	alarms  []Alarm // all that were raised
 	news    []Event // about alarms, for the owner to tell
@@ -153,6 +154,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
 	for i := range s.members {
 		m := &s.members[i]
+		s.equip(m.member)
 		first := len(s.watched)
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
@@ -178,14 +180,14 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	for _, t := range m.tracks {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
-			if v := s.voice(t); v != nil {
+			if v := s.voices[t]; v != nil {
 				v.feed.pull(now, limit+v.lag())
 				v.beat = t.pulse()
 				s.heard = append(s.heard, v)
 			}
 			continue
 		}
-		if c := s.camera(t); c != nil {
+		if c := s.cameras[t]; c != nil {
 			c.ended, c.seen, c.drawn = t.ended, false, false
 			c.adopt()
 			c.beat = t.pulse()
@@ -199,29 +201,36 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	}
 }
 
-// voice returns the voice of a track, a new one if need be, nil if it can't be decoded.
-func (s *session) voice(t *track) *voice {
-	v, ok := s.voices[t]
-	if !ok {
-		var err error
-		if v, err = newVoice(t.layers[0], s.mixer); err != nil {
-			s.log.Error("can't decode a track", "track", t.id, "error", err)
+// equip opens decoders for the new tracks of a member, whose packets go on
+// coming meanwhile.
+func (s *session) equip(m *member) {
+	m.mu.Lock()
+	fresh := s.fresh[:0]
+	for _, t := range m.tracks {
+		_, heard := s.voices[t]
+		_, watched := s.cameras[t]
+		if !heard && !watched {
+			fresh = append(fresh, t.layers[0])
 		}
-		s.voices[t] = v
 	}
-	return v
+	m.mu.Unlock()
+	for _, l := range fresh {
+		if err := s.decode(l); err != nil {
+			s.log.Error("can't decode a track", "track", l.info.ID, "error", err)
+		}
+	}
+	s.fresh = fresh
 }
 
-func (s *session) camera(t *track) *camera {
-	c, ok := s.cameras[t]
-	if !ok {
-		var err error
-		if c, err = newCamera(t, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}); err != nil {
-			s.log.Error("can't decode a track", "track", t.id, "error", err)
-		}
-		s.cameras[t] = c
+// decode opens the decoder for the track of which l is the first layer. One that
+// can't be decoded has nil in its place.
+func (s *session) decode(l *layer) (err error) {
+	if t := l.track; t.kind == ingest.Audio {
+		s.voices[t], err = newVoice(l, s.mixer)
+	} else {
+		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera})
 	}
-	return c
+	return err
 }
 
 // play decodes the sound that was pulled.
