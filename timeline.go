@@ -9,8 +9,8 @@ import (
 // sampleTicks is the length of a sample of the mix (16 kHz) in ticks.
 const sampleTicks = timebase.Second / mixRate
 
-// never is an instant that does not come.
-const never = timebase.Ticks(math.MaxInt64)
+// never is an instant that does not come. Spans may be added to it.
+const never = timebase.Ticks(math.MaxInt64 / 2)
 
 // pauseSpan is a pause in local time. While it lasts, to is never.
 type pauseSpan struct{ from, to timebase.Ticks }
