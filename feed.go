@@ -5,10 +5,15 @@ import (
 	"github.com/callreel/callreel/internal/timebase"
 )
 
+// maxTransit is how long anything may be on its way: twice as long as composing
+// is behind at most.
+const maxTransit = 10 * timebase.Second
+
 // unit is a coded frame with the local time at which it was captured.
 type unit struct {
 	ingest.Unit
-	at timebase.Ticks
+	at    timebase.Ticks
+	final bool // the clock has jumped since, so that it can't tell any more
 }
 
 // feed is the recording's end of a layer: what has come and is not due yet. It
@@ -58,7 +63,7 @@ func (f *feed) collect(r *ingest.Receiver) {
 	}
 }
 
-// date dates the queue by what the clock now knows. After a jump of the clock,
+// date dates the queue by what the clock now knows. From a jump of the clock on,
 // units from before it keep the date that they had.
 func (f *feed) date() {
 	jumps := f.layer.clock.Stats().Jumps
@@ -66,7 +71,11 @@ func (f *feed) date() {
 	f.jumps = jumps
 	for i := range f.queue {
 		u := &f.queue[i]
-		if at := f.layer.date(u.Unit); !jumped || apart(at, u.Arrival) <= apart(u.at, u.Arrival) {
+		if u.final {
+			continue
+		}
+		at := f.layer.date(u.Unit)
+		if u.final = jumped && apart(at, u.Arrival) > apart(u.at, u.Arrival); !u.final {
 			u.at = at
 		}
 	}
@@ -80,7 +89,17 @@ func (l *layer) date(u ingest.Unit) timebase.Ticks {
 	if u.SSRC != l.ssrc {
 		return u.Arrival
 	}
-	at, _ := l.clock.At(uint32(u.RTP))
+	return l.captured(uint32(u.RTP), u.Arrival)
+}
+
+// captured returns when something that arrived was captured. A date that can't
+// be means that the sender's clock has stepped, before or after: then it is that
+// of the arrival.
+func (l *layer) captured(rtp uint32, arrival timebase.Ticks) timebase.Ticks {
+	at, ok := l.clock.At(rtp)
+	if !ok || at > arrival+timebase.JumpLimit || at < arrival-maxTransit {
+		return arrival
+	}
 	return at
 }
 

@@ -248,7 +248,7 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 	if l.receiver == nil {
 		return false, nil, nil
 	}
-	if at, ok := l.clock.At(p.Timestamp); ok && m.gate.passes(at) && l.seam.admit(l, p) {
+	if at := l.captured(p.Timestamp, now); m.gate.passes(at) && l.seam.admit(l, p) {
 		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
