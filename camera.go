@@ -159,7 +159,7 @@ func (c *camera) watch(pos, frame timebase.Ticks) {
 
 // report tells what came of the track, up to pos.
 func (c *camera) report(pos timebase.Ticks) TrackReport {
-	if c.torn && c.health.flowing(pos) && pos-c.shown >= minFrozen {
+	if c.stands() && c.version > 0 && c.health.flowing(pos) && pos-c.shown >= minFrozen {
 		c.frozen.add(c.shown, pos)
 	}
 	r := c.layers[0].layer.describe(c.stats)
@@ -178,6 +178,15 @@ func (c *camera) report(pos timebase.Ticks) TrackReport {
 		)
 	})
 	return r
+}
+
+// stands reports whether something is missing that should have come after the
+// newest picture.
+func (c *camera) stands() bool {
+	m := c.member()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return c.torn || c.active != nil && c.active.layer.receiver != nil && c.active.layer.receiver.Torn()
 }
 
 // dark reports whether a picture is black, by a sample of its luma in limited range.

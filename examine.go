@@ -8,7 +8,9 @@ const minGap = timebase.Second
 // examine notes what the tick at pos brought, for the report and for alarms.
 func (s *session) examine(pos timebase.Ticks) {
 	came, sent := false, false
+	shut := s.timeline.paused()
 	note := func(h *health, p pulse, l *layer) {
+		p.shut = shut
 		h.note(pos, s.delay, p)
 		s.alarm(h, l, pos, p.over)
 		came = came || h.came(pos)

@@ -44,6 +44,7 @@ type pulse struct {
 	loud    bool   // or it has no sound
 	idle    bool   // it is not decoded on purpose
 	over    bool   // it has ended
+	shut    bool   // nothing is let in, as in a pause and after the end
 }
 
 // flowing reports whether packets have come lately.
@@ -56,7 +57,7 @@ func (h *health) came(pos timebase.Ticks) bool { return h.packets > 0 && h.last 
 // decoded by delay later at the earliest.
 func (h *health) note(pos, delay timebase.Ticks, p pulse) {
 	was := h.flowing(pos)
-	if p.packets > h.packets {
+	if p.packets > h.packets || p.shut && was {
 		h.packets, h.last = p.packets, pos
 	}
 	if p.decoded {

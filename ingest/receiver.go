@@ -265,6 +265,10 @@ func (r *Receiver) leaveOut() {
 	r.dropped++
 }
 
+// Torn reports whether access units were left out since the newest unit, so that
+// what it showed stands for want of a later one.
+func (r *Receiver) Torn() bool { return r.dropped > 0 }
+
 // Pop returns the next unit in decode order.
 func (r *Receiver) Pop() (Unit, bool) {
 	if r.popped == len(r.units) {
