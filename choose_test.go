@@ -133,7 +133,8 @@ func TestFewestTemporalLayers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ann := person(r.conversation("room"), 1, time.Now().Add(time.Hour))
-		ann.noAudio, ann.temporal = true, true
+		layered := temporalVP8()
+		ann.noAudio, ann.format, ann.every = true, &layered, time.Second/30
 		leave := r.join(ann)
 		time.Sleep(time.Second)
 		rec := r.start(smallConfig("room"))

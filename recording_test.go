@@ -40,7 +40,11 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	dir := t.TempDir()
+	return newRigIn(t, t.TempDir())
+}
+
+func newRigIn(t *testing.T, dir string) *rig {
+	t.Helper()
 	eng, err := callreel.New(callreel.Config{Storage: storage.Dir(filepath.Join(dir, "store")), Spool: filepath.Join(dir, "spool")})
 	if err != nil {
 		t.Fatal(err)

@@ -1,22 +1,17 @@
 package callreel_test
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
-
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
-	"github.com/callreel/callreel/internal/timebase"
 )
 
 // caller is a participant made by the test: its picture is its own grey, white
@@ -30,25 +25,37 @@ type caller struct {
 	hertz  float64
 	epoch  time.Time // of the flashes
 
+	period           time.Duration // of the flashes; zero means 1 s
+	flash, beep      time.Duration // how long they last; zero means 100 ms
 	late             time.Duration // from joining to the first packet
+	began            time.Time     // when the first picture was taken; set by the caller
 	noVideo, noAudio bool
-	size             image.Point
+	every            time.Duration // from one picture to the next; zero means 1/15 s
+	size             image.Point   // zero means 320x180
+	resize           func(at time.Duration) image.Point
+	paint            painter                 // if not nil, what is seen
 	sized            func(width, height int) // what RequestSize asks for
-	temporal         bool                    // 30 frames/s in three temporal layers
+	format           *format                 // nil means VP8
+	mtu              int                     // of payloads of pictures; zero means 1200 bytes
+	pcmu             bool                    // sound is G.711
 	small            *caller                 // sends a second, smaller simulcast layer
+	next             *caller                 // runs, too: to replace tracks
 	rid              string
-	loss             float64     // share of the packets
-	cut              atomic.Bool // all packets are lost
-	link             link
-	mutedVideo       atomic.Bool // nothing is sent, the clock goes on
-	mutedAudio       atomic.Bool
-	ppm              int64       // by how much the sound's clock is fast
-	hang             atomic.Bool // capture stands still; RTP goes on afterwards as if it had not
+
+	loss            float64       // share of the packets
+	cut             atomic.Bool   // all packets are lost
+	link, videoLink link          // pictures go by link unless they have their own
+	rtt             time.Duration // if not 0, packets that are asked for are sent again
+	red             bool          // of sound each packet has the one before, too
+	noReports       bool
+	sound, sight    script
+	mutedVideo      atomic.Bool // nothing is sent, the clock goes on
+	mutedAudio      atomic.Bool
+	ppm             int64 // by how much the sound's clock is fast
 }
 
 const (
 	callerFPS = 15
-	flash     = 100 * time.Millisecond
 	white     = 235
 )
 
@@ -61,68 +68,59 @@ func (c *caller) run(ctx context.Context) {
 	if c.small != nil {
 		wg.Go(func() { c.small.sendVideo(ctx) })
 	}
+	if c.next != nil {
+		wg.Go(func() { c.next.run(ctx) })
+	}
 	wg.Wait()
 }
 
-// hold waits while capture hangs.
-func (c *caller) hold() {
-	for c.hang.Load() {
-		<-time.After(20 * time.Millisecond)
+// successor adds somebody who replaces tracks of c after a time.
+func (c *caller) successor(after time.Duration) *caller {
+	n := &caller{
+		t: c.t, sink: c.sink, who: c.who, luma: c.luma, hertz: c.hertz, epoch: c.epoch, late: after,
+		period: c.period, flash: c.flash, beep: c.beep, every: c.every, size: c.size, link: c.link,
 	}
+	c.next = n
+	return n
 }
 
-func (c *caller) flashing(at time.Duration) bool { return at >= 0 && at%time.Second < flash }
-
-// link says how long a packet sent now is on its way. Nil means not at all.
-type link func(now time.Time, rng *rand.Rand) time.Duration
-
-// stream numbers packets and reports their clock.
-type stream struct {
-	link   link
-	flying sync.WaitGroup // packets on their way
-	w      ingest.Writer
-	header rtp.Header
-	rate   int64
-	start  time.Time
-	loss   float64
-	cut    *atomic.Bool
-	rng    *rand.Rand
+// flashing and beeping say what is seen and heard a time after the epoch.
+func (c *caller) flashing(at time.Duration) bool {
+	return c.phase(at) < cmp.Or(c.flash, 100*time.Millisecond)
 }
 
-func newStream(w ingest.Writer, pt uint8, ssrc uint32, rate int64) *stream {
-	return &stream{w: w, rate: rate, start: time.Now(), rng: rand.New(rand.NewPCG(uint64(ssrc), 1)), header: rtp.Header{Version: 2, PayloadType: pt, SSRC: ssrc, SequenceNumber: 65500, Timestamp: 4294900000}}
+func (c *caller) beeping(at time.Duration) bool {
+	return c.phase(at) < cmp.Or(c.beep, 100*time.Millisecond)
 }
 
-func (s *stream) timestamp(at time.Duration) uint32 {
-	return 4294900000 + uint32(int64(at)*s.rate/int64(time.Second))
-}
-
-func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
-	h := s.header
-	h.Timestamp, h.Marker = s.timestamp(at), marker
-	s.header.SequenceNumber++
-	if s.rng.Float64() < s.loss || s.cut != nil && s.cut.Load() {
-		return nil
+// phase is the time since the last flash began.
+func (c *caller) phase(at time.Duration) time.Duration {
+	if at < 0 {
+		return math.MaxInt64
 	}
-	return s.carry(func() error { return s.w.WriteRTP(&rtp.Packet{Header: h, Payload: payload}, time.Now()) })
+	return at % cmp.Or(c.period, time.Second)
 }
 
-// carry does something at the other end of the link.
-func (s *stream) carry(arrive func() error) error {
-	if s.link == nil {
-		return arrive()
+// captured returns when the n-th picture is, after the start.
+func (c *caller) captured(n int) time.Duration {
+	if c.every == 0 {
+		return time.Duration(n) * time.Second / callerFPS
 	}
-	s.flying.Add(1)
-	time.AfterFunc(s.link(time.Now(), s.rng), func() {
-		defer s.flying.Done()
-		_ = arrive() // fails once the track is gone
-	})
-	return nil
+	return time.Duration(n) * c.every
 }
 
-func (s *stream) report(at time.Duration) error {
-	sr := &rtcp.SenderReport{SSRC: s.header.SSRC, NTPTime: timebase.NTP(time.Now()), RTPTime: s.timestamp(at)}
-	return s.carry(func() error { return s.w.WriteRTCP([]rtcp.Packet{sr}, time.Now()) })
+// pace calls do with the time since the start, every so often, until ctx ends
+// or the track does.
+func pace(ctx context.Context, every time.Duration, do func(n int) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 0; do(n) == nil; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (c *caller) sendVideo(ctx context.Context) {
@@ -132,92 +130,109 @@ func (c *caller) sendVideo(ctx context.Context) {
 	}
 	key := make(chan struct{}, 1)
 	key <- struct{}{}
-	w, err := c.sink.AddTrack(ingest.TrackInfo{
-		Participant: c.who, MimeType: "video/VP8", RID: c.rid, RequestSize: c.sized,
+	f := vp8()
+	if c.format != nil {
+		f = *c.format
+	}
+	l := c.link
+	if c.videoLink != nil {
+		l = c.videoLink
+	}
+	s := newStream(nil, mediaPayload, 1000+uint32(c.luma), 90000)
+	c.set(s, c.sight, l)
+	c.began = s.start
+	w, err := c.sink.AddTrack(s.info(ingest.TrackInfo{
+		Participant: c.who, MimeType: f.mime, RID: c.rid, RequestSize: c.sized,
 		RequestKeyFrame: func() {
 			select {
 			case key <- struct{}{}:
 			default:
 			}
 		},
-	})
+	}))
 	if err != nil {
 		c.t.Error(err)
 		return
 	}
+	s.w = w
 	defer func() { _ = w.Close() }() // never fails
-	size := c.size
-	if size == (image.Point{}) {
-		size = image.Pt(320, 180)
-	}
-	fps, options := int64(callerFPS), map[string]string{"deadline": "realtime", "cpu-used": "8"}
-	var pay payloader = &codecs.VP8Payloader{EnablePictureID: true}
-	if c.temporal {
-		fps, pay = 2*callerFPS, new(layeredVP8)
-		options["ts-parameters"] = layeredVP8Parameters
-	}
-	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
-		Encoder: "libvpx", Width: size.X, Height: size.Y, FrameRate: int(fps), KeyInterval: 10000, BitRate: 500_000,
-		Options: options,
-	})
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	defer enc.Close()
-	s := newStream(w, 96, 1000+uint32(c.luma), 90000)
-	s.loss, s.cut, s.link = c.loss, &c.cut, c.link
 	defer s.flying.Wait()
-	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
-	for i := range img.Cb {
-		img.Cb[i], img.Cr[i] = 128, 128
-	}
-	tick := time.NewTicker(time.Second / time.Duration(fps))
-	defer tick.Stop()
-	for n := int64(0); ; n++ {
-		c.hold()
-		at := time.Duration(n) * time.Second / time.Duration(fps)
-		grey := c.luma
-		if s := c.secret.Load(); s != 0 {
-			grey = uint8(s)
-		}
-		if c.flashing(s.start.Add(at).Sub(c.epoch)) {
-			grey = white
-		}
-		for i := range img.Y {
-			img.Y[i] = grey
-		}
+	every := cmp.Or(c.every, time.Second/callerFPS)
+	cam := &lens{format: f, rate: int(time.Second / every)}
+	defer func() { cam.close() }()
+	pay := f.payloader()
+	pace(ctx, every, func(n int) error {
+		at := c.captured(n)
 		force := false
 		select {
 		case <-key:
 			force = true
 		default:
 		}
-		if c.mutedVideo.Load() {
-			<-tick.C
-			continue
-		}
-		packets, err := enc.Encode(img, n, force)
-		if err != nil {
-			c.t.Error(err)
-			return
-		}
-		for _, p := range packets {
-			parts := pay.Payload(1200, p.Data)
-			for i, part := range parts {
-				if s.send(part, at, i == len(parts)-1) != nil {
-					return
-				}
+		quiet := c.mutedVideo.Load() || ask(c.sight.quiet, at)
+		if !quiet {
+			if err := c.sendPicture(cam, pay, s, n, at, force); err != nil {
+				return err
 			}
 		}
-		if n%fps == 1 && s.report(at) != nil {
-			return
+		return c.report(s, at, quiet)
+	})
+}
+
+// set makes a stream the caller's.
+func (c *caller) set(s *stream, odd script, l link) {
+	s.script, s.link, s.rtt, s.loss, s.cut = odd, l, c.rtt, c.loss, &c.cut
+}
+
+// report sends a report every second, but not of the first packet.
+func (c *caller) report(s *stream, at time.Duration, quiet bool) error {
+	if c.noReports || at == 0 || at < s.reported || quiet && !s.script.talkback {
+		return nil
+	}
+	s.reported = at + time.Second
+	return s.report(at)
+}
+
+// sendPicture sends the n-th picture, captured at a time since the start.
+func (c *caller) sendPicture(cam *lens, pay payloader, s *stream, n int, at time.Duration, key bool) error {
+	size := cmp.Or(c.size, image.Pt(320, 180))
+	if c.resize != nil {
+		size = c.resize(at)
+	}
+	if err := cam.focus(size); err != nil {
+		c.t.Error(err)
+		return err
+	}
+	c.draw(cam.img, s.start.Add(at).Sub(c.epoch), ask(s.script.dark, at))
+	packets, err := cam.enc.Encode(cam.img, int64(n), key)
+	if err != nil {
+		c.t.Error(err)
+		return err
+	}
+	for _, p := range packets {
+		parts := pay.Payload(uint16(cmp.Or(c.mtu, 1200)), p.Data)
+		for i, part := range parts {
+			if err := s.send(part, at, i == len(parts)-1); err != nil {
+				return err
+			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	}
+	return nil
+}
+
+// draw draws what is seen a time after the epoch.
+func (c *caller) draw(img *image.YCbCr, at time.Duration, dark bool) {
+	switch secret := c.secret.Load(); {
+	case dark:
+		fill(img, 16)
+	case c.paint != nil:
+		c.paint(img, at)
+	case c.flashing(at):
+		fill(img, white)
+	case secret != 0:
+		fill(img, uint8(secret))
+	default:
+		fill(img, c.luma)
 	}
 }
 
@@ -226,51 +241,64 @@ func (c *caller) sendAudio(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	w, err := c.sink.AddTrack(ingest.TrackInfo{Participant: c.who, MimeType: "audio/opus"})
+	mime, rate := "audio/opus", int64(48000)
+	if c.pcmu {
+		mime, rate = "audio/PCMU", 8000
+	}
+	encode, done := c.voice(mime)
+	defer done()
+	s := newStream(nil, mediaPayload, 2000+uint32(c.luma), rate)
+	c.set(s, c.sound, c.link)
+	s.red = c.red
+	w, err := c.sink.AddTrack(s.info(ingest.TrackInfo{Participant: c.who, MimeType: mime}))
 	if err != nil {
 		c.t.Error(err)
 		return
 	}
+	s.w = w
 	defer func() { _ = w.Close() }() // never fails
-	enc, err := codec.NewOpusEncoder(1, 32000, false)
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	s := newStream(w, 111, 2000+uint32(c.luma), 48000)
-	s.loss, s.cut, s.link = c.loss, &c.cut, c.link
 	defer s.flying.Wait()
-	pcm := make([]int16, 960)
+	samples := int(rate / 50)
+	pcm := make([]int16, samples)
 	// Of a fast clock 20 ms are over sooner.
 	wall := func(d time.Duration) time.Duration { return d - d*time.Duration(c.ppm)/1_000_000 }
-	tick := time.NewTicker(wall(20 * time.Millisecond))
-	defer tick.Stop()
-	for n := 0; ; n++ {
-		c.hold()
+	pace(ctx, wall(20*time.Millisecond), func(n int) error {
+		at := time.Duration(n) * 20 * time.Millisecond
+		dark := ask(s.script.dark, at)
 		for i := range pcm {
-			at := s.start.Add(wall(time.Duration(n*960+i) * time.Second / 48000)).Sub(c.epoch)
+			heard := s.start.Add(wall(time.Duration(n*samples+i) * time.Second / time.Duration(rate))).Sub(c.epoch)
 			pcm[i] = 0
-			if c.flashing(at) {
-				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*at.Seconds()))
+			if c.beeping(heard) && !dark {
+				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*heard.Seconds()))
 			}
 		}
-		packet, err := enc.Encode(pcm)
+		packet, err := encode(pcm)
 		if err != nil {
 			c.t.Error(err)
-			return
+			return err
 		}
-		at := time.Duration(n) * 20 * time.Millisecond
-		if c.mutedAudio.Load() {
-			<-tick.C
-			continue
+		quiet := c.mutedAudio.Load() || ask(c.sound.quiet, at)
+		if !quiet {
+			if err := s.send(packet, at, n == 0); err != nil {
+				return err
+			}
 		}
-		if s.send(packet, at, n == 0) != nil || n%50 == 1 && s.report(at) != nil {
-			return
+		return c.report(s, at, quiet)
+	})
+}
+
+// voice returns what codes 20 ms of sound.
+func (c *caller) voice(mime string) (encode func(pcm []int16) ([]byte, error), done func()) {
+	if mime == "audio/opus" {
+		enc, err := codec.NewOpusEncoder(1, 32000, false)
+		if err != nil {
+			c.t.Fatal(err)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+		return enc.Encode, func() {}
 	}
+	enc, err := codec.NewWaveEncoder(mime, 160)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return enc.Encode, enc.Close
 }
