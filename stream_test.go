@@ -154,7 +154,7 @@ func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
 	}
 	p := &rtp.Packet{Header: h, Payload: payload}
 	if s.red {
-		p, s.older = redundant(p, s.older), p
+		p, s.older = withRED(p, s.older), p
 	}
 	s.sent[h.SequenceNumber] = p
 	lost := s.loses() || ask(s.script.lost, at)
@@ -168,8 +168,8 @@ func (s *stream) send(payload []byte, at time.Duration, marker bool) error {
 // write hands over a copy, which the writer may keep and change.
 func (s *stream) write(p *rtp.Packet) error { return s.w.WriteRTP(p.Clone(), time.Now()) }
 
-// redundant wraps a packet of sound and the one before it (RFC 2198).
-func redundant(p, before *rtp.Packet) *rtp.Packet {
+// withRED wraps a packet of sound and the one before it (RFC 2198).
+func withRED(p, before *rtp.Packet) *rtp.Packet {
 	out := &rtp.Packet{Header: p.Header}
 	out.PayloadType = redPayload
 	if before != nil {
