@@ -38,9 +38,12 @@ func stopping(least, hold time.Duration) link {
 	}
 }
 
-// cached holds everything back until a time.
+// cached holds everything back until a time, when it comes in quick succession.
 func cached(least time.Duration, until time.Time) link {
-	return func(now time.Time, _ *rand.Rand) time.Duration { return max(least, until.Sub(now)) }
+	return func(now time.Time, _ *rand.Rand) time.Duration {
+		wait := until.Sub(now)
+		return max(least, wait-wait/400)
+	}
 }
 
 // script says what is odd about a track, by the time since its start. What is
