@@ -19,6 +19,7 @@ import (
 type gate struct {
 	from, until timebase.Ticks
 	tap         *tap // takes what is let through and changes of the roster; may be nil
+	resumed     bool // before from is a pause
 }
 
 func (g gate) shut() bool { return g.from == g.until }

@@ -117,7 +117,7 @@ func (r *Recording) begin(why EndReason) {
 	}
 	r.why = why
 	now := r.eng.clock.now()
-	r.conv.pass(gate{r.opened, r.session.stop(now), r.tap})
+	r.conv.pass(gate{from: r.opened, until: r.session.stop(now), tap: r.tap})
 	r.tap.stop(now, why)
 	r.become(Stopping)
 }

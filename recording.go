@@ -104,9 +104,9 @@ func (r *Recording) abandon() error {
 
 // attach takes the conversation and lets its media in.
 func (r *Recording) attach(c *Conversation, now timebase.Ticks) error {
-	g, state := gate{now, never, r.tap}, Active
+	g, state := gate{from: now, until: never, tap: r.tap}, Active
 	if r.cfg.PauseOnStart {
-		g, state = gate{now, r.session.pause(now), r.tap}, Paused
+		g, state = gate{from: now, until: r.session.pause(now), tap: r.tap}, Paused
 	}
 	if err := c.attach(r, g); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (r *Recording) pause() error {
 	r.tap.hold() // before the time is known from which on nothing may be kept
 	now := r.eng.clock.now()
 	from := r.session.pause(now)
-	r.conv.pass(gate{r.opened, from, r.tap})
+	r.conv.pass(gate{from: r.opened, until: from, tap: r.tap})
 	r.tap.pause(now, from)
 	r.update(true)
 	r.become(Paused)
@@ -192,7 +192,7 @@ func (r *Recording) resume() error {
 	r.session.resume(now)
 	r.tap.resume(now)
 	r.opened = now
-	r.conv.pass(gate{now, never, r.tap})
+	r.conv.pass(gate{from: now, until: never, tap: r.tap, resumed: true})
 	r.update(true)
 	r.become(Active)
 	return nil

@@ -32,6 +32,8 @@ func (s *seam) admit(l *layer, p *rtp.Packet) bool {
 	distance := int16(p.SequenceNumber - s.sequence)
 	s.past = distance >= seamSpan
 	own := l.info.Payloads.Strip(p, s.timestamp, s.sequence)
-	// Opus repeats the packet before within the sound itself: it can't be taken off.
-	return distance >= 0 && (!first || l.info.MimeType != "audio/opus" || !codec.OpusRedundant(own))
+	if first && l.member.gate.resumed && l.info.MimeType == "audio/opus" && codec.OpusRedundant(own) {
+		return false // it repeats the one before within its own sound
+	}
+	return distance >= 0
 }
