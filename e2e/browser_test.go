@@ -53,7 +53,7 @@ func (m *movie) beepsLikeChromium() {
 	const window = time.Second / 50
 	last, loud := time.Second, false // it may take a second until all are heard
 	for at := time.Duration(0); at+window <= m.heard(); at += window {
-		level := m.loudness(at, at+window)
+		level := m.pcm.loudness(at, at+window)
 		if !loud && level > 0.02 {
 			last = max(last, at)
 		}

@@ -122,7 +122,7 @@ func (c chart) check(t *testing.T, index int) {
 // frames together tell more than the few with a flash in them do.
 func (c chart) checkSync(t *testing.T, index int) {
 	t.Helper()
-	beeps := c.m.beeps(simulate.ToneOf(index))
+	beeps := c.m.pcm.beeps(simulate.ToneOf(index))
 	if want := int(c.m.length() / time.Second); len(beeps) < want-1 || len(beeps) > want+1 {
 		t.Errorf("%d beeps in %v: %v", len(beeps), c.m.length(), beeps)
 	}

@@ -29,8 +29,8 @@ var canvas = image.Rect(0, 0, 1920, 1080)
 type movie struct {
 	t    *testing.T
 	file string
-	n    int       // frames
-	pcm  []float64 // full scale is 1
+	n    int     // frames
+	pcm  samples // the sound
 
 	began  time.Time // of the first frame, as the server tells it
 	pauses []pause
@@ -228,11 +228,14 @@ func (m *movie) shoot() {
 }
 
 // wall returns when a frame was, by the server's clock.
-func (m *movie) wall(frame int) time.Time {
-	at := m.began.Add(time.Duration(frame) * frameTime)
+func (m *movie) wall(frame int) time.Time { return m.when(time.Duration(frame) * frameTime) }
+
+// when returns when a position was, by the server's clock.
+func (m *movie) when(position time.Duration) time.Time {
+	at := m.began.Add(position)
 	for _, p := range m.pauses {
 		if at.After(p.StartTime) {
-			at = at.Add(time.Duration(p.DurationMs) * time.Millisecond)
+			at = at.Add(p.length())
 		}
 	}
 	return at
