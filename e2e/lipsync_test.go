@@ -136,7 +136,6 @@ func TestLipSync(t *testing.T) {
 
 	sent, filed := w.claps(), m.claps()
 	t.Logf("%d claps sent, %d in the file", len(sent), len(filed))
-	t.Log(sent[0], filed[0])
 	before, after := compareClaps(t, m, sent, filed)
 	before.check(t, "before the pause")
 	after.check(t, "after the pause")

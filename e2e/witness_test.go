@@ -175,16 +175,20 @@ func (w *witness) of(kind webrtc.RTPCodecType) *testimony {
 }
 
 // captured returns when what has an RTP timestamp was captured, by the sender's
-// clock and its report closest to it.
+// clock: on average over its reports, as Chromium's of sound scatter by 10 ms.
 func (s *testimony) captured(stamp uint32) time.Time {
-	closest := slices.MinFunc(s.reports, func(a, b report) int {
-		return cmp.Compare(distance(stamp, a.rtp).Abs(), distance(stamp, b.rtp).Abs())
-	})
-	return closest.at.Add(distance(stamp, closest.rtp) * time.Second / time.Duration(s.clock))
+	first := s.reports[0]
+	var sum time.Duration
+	for _, r := range s.reports {
+		sum += r.at.Sub(first.at) - s.since(first.rtp, r.rtp)
+	}
+	return first.at.Add(s.since(first.rtp, stamp) + sum/time.Duration(len(s.reports)))
 }
 
-// distance returns how far a timestamp is after another, in units of their clock.
-func distance(a, b uint32) time.Duration { return time.Duration(int32(a - b)) }
+// since returns how long a timestamp is after another.
+func (s *testimony) since(from, to uint32) time.Duration {
+	return time.Duration(int32(to-from)) * time.Second / time.Duration(s.clock)
+}
 
 // pictures decodes VP8, and yields when each picture was captured.
 func (w *witness) pictures() iter.Seq2[time.Time, *image.YCbCr] {
@@ -228,7 +232,7 @@ func (w *witness) sound() (time.Time, samples) {
 		if err != nil {
 			continue
 		}
-		at := int(int64(distance(p.Timestamp, begin)) * sampleRate / seen.clock)
+		at := int(int64(p.Timestamp-begin) * sampleRate / seen.clock)
 		if end := at + len(pcm); end > len(out) {
 			out = append(out, make(samples, end-len(out))...)
 		}
