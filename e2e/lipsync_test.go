@@ -117,18 +117,18 @@ func (w *witness) claps() []clap {
 // over all phases; how often the camera takes pictures does not matter, as both
 // receivers are sent the same ones.
 func TestLipSync(t *testing.T) {
-	ann := browser(t, claps(75*time.Second).flags(t)...)
+	ann := browser(t, claps(time.Minute).flags(t)...)
 	s := serve(t)
 	ann.join(s, "room", "name=Ann&participant=ann&codec=vp8")
 	w := ann.witness()
 	s.await("room", 2)
 	w.awaitReports()
 	r := s.start("room")
-	pass(t, 11*time.Second)
+	pass(t, 10*time.Second)
 	r.pause()
 	pass(t, 1300*time.Millisecond)
 	r.resume()
-	pass(t, 11*time.Second)
+	pass(t, 10*time.Second)
 	m := r.stop()
 	ann.hangUp()
 	w.close()

@@ -89,6 +89,8 @@ func read(img *image.YCbCr, n int) map[int]time.Duration {
 // samples are sound at 16 kHz; full scale is 1.
 type samples []float64
 
+func (s samples) length() time.Duration { return time.Duration(len(s)) * time.Second / sampleRate }
+
 // level returns the amplitude of a tone of that frequency.
 func (s samples) level(hertz int) float64 {
 	var re, im float64

@@ -55,9 +55,7 @@ func open(t *testing.T, file string) *movie {
 func (m *movie) length() time.Duration { return time.Duration(m.n) * frameTime }
 
 // heard returns how long the audio is.
-func (m *movie) heard() time.Duration {
-	return time.Duration(len(m.pcm)) * time.Second / sampleRate
-}
+func (m *movie) heard() time.Duration { return m.pcm.length() }
 
 // probe returns what ffprobe prints as JSON, in which it must find no fault.
 func (m *movie) probe(into any, args ...string) {

@@ -175,14 +175,12 @@ func (w *witness) of(kind webrtc.RTPCodecType) *testimony {
 }
 
 // captured returns when what has an RTP timestamp was captured, by the sender's
-// clock: on average over its reports, as Chromium's of sound scatter by 10 ms.
+// clock and its report closest to it.
 func (s *testimony) captured(stamp uint32) time.Time {
-	first := s.reports[0]
-	var sum time.Duration
-	for _, r := range s.reports {
-		sum += r.at.Sub(first.at) - s.since(first.rtp, r.rtp)
-	}
-	return first.at.Add(s.since(first.rtp, stamp) + sum/time.Duration(len(s.reports)))
+	closest := slices.MinFunc(s.reports, func(a, b report) int {
+		return cmp.Compare(s.since(a.rtp, stamp).Abs(), s.since(b.rtp, stamp).Abs())
+	})
+	return closest.at.Add(s.since(closest.rtp, stamp))
 }
 
 // since returns how long a timestamp is after another.
