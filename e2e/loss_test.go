@@ -142,7 +142,7 @@ func (m *movie) understood(w *witness) {
 	n := min(len(heard), len(original))
 	heard, original = heard[:n], original[:n]
 	right, wrong := intelligibility(original, heard), intelligibility(original[sampleRate:], heard)
-	if right < least || wrong > 1-least {
+	if right < least || wrong > least/2 {
 		m.t.Errorf("the speech correlates by %.3f with what was said, and by %.3f with what comes a second later", right, wrong)
 	}
 	m.t.Logf("the speech correlates by %.3f with what was said, the waveform by %.3f", right, correlation(original, heard))
