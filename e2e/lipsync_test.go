@@ -17,7 +17,7 @@ const (
 	clapTone     = 1000                   // Hz
 	clapTime     = fakeRate / 10          // samples
 	clapLevel    = 0.4                    // of full scale
-	clapApart    = 200 * time.Millisecond // a flash and a beep that belong together
+	clapApart    = 300 * time.Millisecond // at most, what belongs together
 )
 
 func claps(length time.Duration) fakeMedia {
@@ -183,7 +183,7 @@ func find(filed clap, sent []clap) (clap, bool) {
 
 func (c comparison) check(t *testing.T, when string) {
 	t.Helper()
-	const least, tolerance = 10, 40 * time.Millisecond
+	const least, tolerance = 8, 40 * time.Millisecond
 	if len(c) < least {
 		t.Fatalf("%d claps can be compared %s", len(c), when)
 	}
