@@ -21,7 +21,7 @@ const (
 // People come, go and mute; some have no camera or no microphone.
 func TestChurn(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := serve(t, "--rejoin-grace=-1s") // who leaves is gone
 	s.join("room", camera(stayer, "vp8"))
 	leaving := s.join("room", camera(leaver, "h264"))
 	muted := camera(muter, "vp8")
