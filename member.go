@@ -85,6 +85,7 @@ type layer struct {
 	ssrc     uint32
 	started  bool
 	early    *rtcp.SenderReport // of a stream of which no packet has come yet
+	red      redReports
 	receiver *ingest.Receiver   // nil while the gate is shut
 	report   *rtcp.SenderReport // the newest; none of a pause that is captured
 	unwanted bool               // another layer is used: ask for no key frames
@@ -243,8 +244,9 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		return false, nil, ingest.ErrClosed
 	}
 	if !l.started || p.SSRC != l.ssrc {
-		l.begin(p.SSRC, now)
+		l.begin(p, now)
 	}
+	l.red.packet(p, l.info.Payloads.RED, now)
 	l.clock.Observe(p.Timestamp, now)
 	if l.receiver == nil {
 		return false, nil, nil
@@ -283,13 +285,14 @@ func (l *layer) missing(now timebase.Ticks, dst []uint16) []uint16 {
 	return l.receiver.WantPackets(now, dst)
 }
 
-// begin makes ssrc the stream that the layer is of.
-func (l *layer) begin(ssrc uint32, now timebase.Ticks) {
+// begin makes the stream of p the one that the layer is of.
+func (l *layer) begin(p *rtp.Packet, now timebase.Ticks) {
 	if l.started {
 		l.clock.Reset()
 	}
-	l.started, l.ssrc, l.seam = true, ssrc, seam{}
-	if sr := l.early; sr != nil && sr.SSRC == ssrc {
+	l.started, l.ssrc, l.seam, l.red = true, p.SSRC, seam{}, redReports{}
+	l.red.packet(p, l.info.Payloads.RED, now)
+	if sr := l.early; sr != nil && sr.SSRC == p.SSRC {
 		l.early = nil
 		l.relate(sr, now)
 	}
@@ -321,7 +324,9 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, arrival time.Time) error {
 // relate takes in a report of the stream, and remembers it for a capture or
 // gives it to the one that is made.
 func (l *layer) relate(sr *rtcp.SenderReport, now timebase.Ticks) {
-	l.clock.Report(sr.NTPTime, sr.RTPTime)
+	if at, ok := l.red.correct(sr.RTPTime, now); ok {
+		l.clock.Report(sr.NTPTime, at)
+	}
 	g := l.member.gate
 	if g.tap == nil || g.passes(now) {
 		l.report = sr

@@ -129,6 +129,8 @@ type pause struct {
 	DurationMs int64
 }
 
+func (p pause) length() time.Duration { return time.Duration(p.DurationMs) * time.Millisecond }
+
 // details is what GET /recordings tells of a recording.
 type details struct {
 	RecordingID, ConversationID, State, EndReason string

@@ -21,7 +21,7 @@ const (
 // People come, go and mute; some have no camera or no microphone.
 func TestChurn(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := serve(t, "--rejoin-grace=-1s") // who leaves is gone
 	s.join("room", camera(stayer, "vp8"))
 	leaving := s.join("room", camera(leaver, "h264"))
 	muted := camera(muter, "vp8")
@@ -183,7 +183,7 @@ func (c *rollCall) avatars(t *testing.T, from, to time.Duration) {
 // beepsBetween returns the beeps of a participant in a time, and how many whole
 // seconds are in it, in each of which there should be one.
 func (m *movie) beepsBetween(index int, from, to time.Duration) (beeps, seconds int) {
-	for _, at := range m.beeps(simulate.ToneOf(index)) {
+	for _, at := range m.pcm.beeps(simulate.ToneOf(index)) {
 		if at >= from && at < to {
 			beeps++
 		}
@@ -213,7 +213,7 @@ func TestEmptyCall(t *testing.T) {
 	pass(t, 2*time.Second)
 	m := r.stop()
 	m.lasts(r)
-	if l := m.loudness(0, m.heard()); l > 0.001 {
+	if l := m.pcm.loudness(0, m.heard()); l > 0.001 {
 		t.Errorf("a loudness of %v in an empty call", l)
 	}
 	if len(r.details().Participants) > 0 {
@@ -259,10 +259,10 @@ func (m *movie) hearsAll(t *testing.T, people int) {
 		from := int((second + simulate.FlashTime/4) * sampleRate / time.Second)
 		noise := 0.0
 		for i := people; i < 2*people; i++ {
-			noise = max(noise, m.level(simulate.ToneOf(i), from, window))
+			noise = max(noise, m.pcm[from:from+window].level(simulate.ToneOf(i)))
 		}
 		for i := range people {
-			if l := m.level(simulate.ToneOf(i), from, window); l < 0.01 || l < 2*noise {
+			if l := m.pcm[from : from+window].level(simulate.ToneOf(i)); l < 0.01 || l < 2*noise {
 				t.Errorf("participant %d beeps with %.4f at %v, nobody with %.4f", i, l, second, noise)
 			}
 		}

@@ -40,7 +40,7 @@ func TestDemo(t *testing.T) {
 	if len(people) != 5 {
 		t.Errorf("the demo shows %v", people)
 	}
-	if beeps := m.beeps(simulate.ToneOf(0)); len(beeps) < int(m.length().Seconds())-1 {
+	if beeps := m.pcm.beeps(simulate.ToneOf(0)); len(beeps) < int(m.length().Seconds())-1 {
 		t.Errorf("the first participant beeps at %v", beeps)
 	}
 }

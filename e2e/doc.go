@@ -4,5 +4,6 @@
 // played by Chromium. What single packages promise is tested there.
 //
 // The tests need ffmpeg and ffprobe; those that need chromium are skipped without
-// it. With -shots DIR they leave pictures of the recordings for people to see.
+// it, and those that need a network that loses packets without root, iproute2 or
+// nftables. With -shots DIR they leave pictures of the recordings for people to see.
 package e2e

@@ -86,25 +86,29 @@ func read(img *image.YCbCr, n int) map[int]time.Duration {
 	return who
 }
 
-// level returns the amplitude of a tone of that frequency from a sample on, over
-// some of them.
-func (m *movie) level(hertz, from, samples int) float64 {
+// samples are sound at 16 kHz; full scale is 1.
+type samples []float64
+
+func (s samples) length() time.Duration { return time.Duration(len(s)) * time.Second / sampleRate }
+
+// level returns the amplitude of a tone of that frequency.
+func (s samples) level(hertz int) float64 {
 	var re, im float64
-	for i, v := range m.pcm[from : from+samples] {
+	for i, v := range s {
 		sin, cos := math.Sincos(2 * math.Pi * float64(hertz) * float64(i) / sampleRate)
 		re, im = re+v*cos, im+v*sin
 	}
-	return 2 * math.Hypot(re, im) / float64(samples)
+	return 2 * math.Hypot(re, im) / float64(len(s))
 }
 
 // beeps returns when the beeps of a frequency begin, to a millisecond or two.
 // Windows of 50 ms tell frequencies apart that differ by 60 Hz.
-func (m *movie) beeps(hertz int) []time.Duration {
+func (s samples) beeps(hertz int) []time.Duration {
 	const step, window = sampleRate / 1000, sampleRate / 20
 	var out []time.Duration
 	on := false
-	for i := 0; i+window <= len(m.pcm); i += step {
-		switch l := m.level(hertz, i, window); {
+	for i := 0; i+window <= len(s); i += step {
+		switch l := s[i : i+window].level(hertz); {
 		case !on && l > beepLevel/2: // half of the window is in the beep
 			on = true
 			out = append(out, time.Duration(i+window/2)*time.Second/sampleRate)
@@ -119,10 +123,10 @@ func (m *movie) beeps(hertz int) []time.Duration {
 const beepLevel = 0.2
 
 // loudness returns the root mean square of the samples between two times.
-func (m *movie) loudness(from, to time.Duration) float64 {
-	a, b := int(from*sampleRate/time.Second), min(int(to*sampleRate/time.Second), len(m.pcm))
+func (s samples) loudness(from, to time.Duration) float64 {
+	a, b := int(from*sampleRate/time.Second), min(int(to*sampleRate/time.Second), len(s))
 	sum := 0.0
-	for _, v := range m.pcm[a:b] {
+	for _, v := range s[a:b] {
 		sum += v * v
 	}
 	return math.Sqrt(sum / float64(b-a))

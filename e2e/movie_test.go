@@ -29,8 +29,8 @@ var canvas = image.Rect(0, 0, 1920, 1080)
 type movie struct {
 	t    *testing.T
 	file string
-	n    int       // frames
-	pcm  []float64 // full scale is 1
+	n    int     // frames
+	pcm  samples // the sound
 
 	began  time.Time // of the first frame, as the server tells it
 	pauses []pause
@@ -55,9 +55,7 @@ func open(t *testing.T, file string) *movie {
 func (m *movie) length() time.Duration { return time.Duration(m.n) * frameTime }
 
 // heard returns how long the audio is.
-func (m *movie) heard() time.Duration {
-	return time.Duration(len(m.pcm)) * time.Second / sampleRate
-}
+func (m *movie) heard() time.Duration { return m.pcm.length() }
 
 // probe returns what ffprobe prints as JSON, in which it must find no fault.
 func (m *movie) probe(into any, args ...string) {
@@ -228,11 +226,14 @@ func (m *movie) shoot() {
 }
 
 // wall returns when a frame was, by the server's clock.
-func (m *movie) wall(frame int) time.Time {
-	at := m.began.Add(time.Duration(frame) * frameTime)
+func (m *movie) wall(frame int) time.Time { return m.when(time.Duration(frame) * frameTime) }
+
+// when returns when a position was, by the server's clock.
+func (m *movie) when(position time.Duration) time.Time {
+	at := m.began.Add(position)
 	for _, p := range m.pauses {
 		if at.After(p.StartTime) {
-			at = at.Add(time.Duration(p.DurationMs) * time.Millisecond)
+			at = at.Add(p.length())
 		}
 	}
 	return at

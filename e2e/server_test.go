@@ -52,12 +52,16 @@ func serve(t *testing.T, flags ...string) *server {
 	return serveData(t, t.TempDir(), flags...)
 }
 
-// serveData runs a server on a data directory that may have been used before. At
-// the end it must exit in peace.
+// serveData runs a server on a data directory that may have been used before.
 func serveData(t *testing.T, data string, flags ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: data}
-	s.cmd = exec.Command(program, append([]string{"serve", "--listen=127.0.0.1:0", "--data", data}, flags...)...)
+	return start(t, data, exec.Command(program, append([]string{"serve", "--listen=127.0.0.1:0", "--data", data}, flags...)...))
+}
+
+// start runs a server until the test ends. Then it must exit in peace.
+func start(t *testing.T, data string, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{t: t, data: data, cmd: cmd}
 	s.cmd.Stderr = &s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
