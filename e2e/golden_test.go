@@ -52,7 +52,8 @@ func TestGolden(t *testing.T) {
 				chromedp.Flag("use-file-for-fake-audio-capture", audio),
 			)
 			s := serve(t, "--capture")
-			ann.publish(s, publication{
+			ann.visit(s, g.name)
+			ann.publish(publication{
 				Call: g.name, Participant: "ann", Codec: g.codec, Encodings: g.encodings,
 				Stream: cameraStream(g.width, g.height, cfg.FPS),
 			})

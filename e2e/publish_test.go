@@ -26,7 +26,7 @@ func cameraStream(width, height, fps int) string {
 })`, width, height, fps)
 }
 
-// publishing leaves the publisher in window.published.
+// publishing leaves the publisher in window.published, by participant.
 const publishing = `(async (wanted, stream) => {
   const { Publisher } = await import("/call/assets/whip.js");
   const of = (c) => c.mimeType.toLowerCase() === "video/" + wanted.codec;
@@ -39,36 +39,43 @@ const publishing = `(async (wanted, stream) => {
     }
   };
   const url = "/whip/" + wanted.call + "?participant=" + wanted.participant + "&name=" + wanted.participant;
-  window.published = new Publisher({ url, token: "", addTracks });
-  await window.published.start();
+  const publisher = new Publisher({ url, token: "", addTracks });
+  (window.published ??= {})[wanted.participant] = publisher;
+  await publisher.start();
 })`
 
+// visit opens the page of a call, from which tabs publish.
+func (b tab) visit(s *server, call string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(s.url + "/call/" + call))
+}
+
 // publish publishes until the tab leaves the page, and returns once connected.
-func (b tab) publish(s *server, p publication) {
+func (b tab) publish(p publication) {
 	b.t.Helper()
 	wanted, err := json.Marshal(p)
 	must(b.t, err)
 	b.do(
-		chromedp.Navigate(s.url+"/call/"+p.Call),
 		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("(async () => %s(%s, await %s))()", publishing, wanted, p.Stream), chromedp.EvalAwaitPromise),
-		until("published.pc?.connectionState === 'connected'"),
+		until(fmt.Sprintf("published[%q].pc?.connectionState === 'connected'", p.Participant)),
 	)
 }
 
 // unpublish ends what publish began.
 func (b tab) unpublish() {
 	b.t.Helper()
-	b.do(chromedp.Evaluate[chromedp.Void]("published.close()"))
+	b.do(chromedp.Evaluate[chromedp.Void]("Object.values(published).forEach((p) => p.close())"))
 }
 
-// sends waits until each encoding is coded at its full width, for long enough
-// that bandwidth is no matter any more.
+// sends waits until all that is published is sent in its full width: each
+// encoding for so many frames, after which bandwidth is no matter any more.
 func (b tab) sends(width, frames int) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](`window.sending = async (width, frames) => {
-  const stats = [...(await published.pc.getStats()).values()].filter((s) => s.type === "outbound-rtp" && s.kind === "video");
-  window.sent = stats.map((s) => [s.rid, s.frameWidth, s.framesEncoded, s.scalabilityMode].join(" ")).join(", ");
-  return stats.every((s) => s.framesEncoded >= frames) && Math.max(...stats.map((s) => s.frameWidth ?? 0)) === width;
+  const all = await Promise.all(Object.values(published).map(async ({ pc }) =>
+    [...(await pc.getStats()).values()].filter((s) => s.type === "outbound-rtp" && s.kind === "video")));
+  window.sent = all.flat().map((s) => [s.rid, s.frameWidth, s.framesEncoded, s.scalabilityMode].join(" ")).join(", ");
+  return all.every((stats) => stats.every((s) => s.framesEncoded >= frames) && Math.max(...stats.map((s) => s.frameWidth ?? 0)) === width);
 }`), until(fmt.Sprintf("sending(%d, %d)", width, frames)))
 }
 
