@@ -42,8 +42,9 @@ type camera struct {
 	health health
 	beat   pulse // of this tick
 	stats  decodeStats
-	torn   bool // units were left out since the newest picture
-	dark   bool // it is black
+	torn   bool   // units were left out since the newest picture
+	drops  uint64 // access units dropped up to it, in all
+	dark   bool   // it is black
 	frozen spans
 	blank  spans
 	black  spans
@@ -71,6 +72,7 @@ func (c *camera) adopt() {
 // decode decodes what was pulled, for the picture at local time at.
 func (c *camera) decode(at timebase.Ticks, tl *timeline) {
 	if c.idle() {
+		c.drops = c.beat.drops // what nobody sees is not missed
 		return
 	}
 	for _, l := range c.layers {
@@ -121,7 +123,7 @@ func (c *camera) took(u unit, pos timebase.Ticks) {
 	if c.torn && c.version > 0 && pos-c.shown >= minFrozen {
 		c.frozen.add(c.shown, pos)
 	}
-	c.torn = false
+	c.torn, c.drops = false, c.beat.drops
 	c.stats.decoded++
 	c.beat.decoded = true
 	c.version++
@@ -165,8 +167,10 @@ func (c *camera) watch(pos, frame timebase.Ticks) {
 
 // report tells what came of the track, up to pos.
 func (c *camera) report(pos timebase.Ticks) TrackReport {
-	if c.torn && c.health.flowing(pos) && pos-c.shown >= minFrozen {
-		c.frozen.add(c.shown, pos)
+	// What was left out at the end is told by no later unit.
+	torn := c.torn || c.beat.drops > c.drops
+	if end := min(pos, c.health.last+flowEnd); torn && c.version > 0 && end-c.shown >= minFrozen {
+		c.frozen.add(c.shown, end)
 	}
 	r := c.layers[0].layer.describe(c.stats)
 	for _, l := range c.layers {

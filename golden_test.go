@@ -347,7 +347,8 @@ func newAlbum(t *testing.T, w wire, g golden) album {
 }
 
 // holds checks that each frame is in the album, but for what coding it again
-// changes. A picture that stood for 3 s gives way to the avatar.
+// changes. A picture that stood for 3 s gives way to the avatar, and the report
+// tells that it stood.
 func (a album) holds(c composition) {
 	c.t.Helper()
 	last := 0 // the frame with the last new picture
@@ -365,6 +366,10 @@ func (a album) holds(c composition) {
 		if best > 10 {
 			c.t.Errorf("frame %d, of %v, differs by %.0f from what was sent", n, at, best)
 		}
+	}
+	stood := frameAt(len(c.shown)-1) - frameAt(last)
+	if told := c.track.Pictures.Frozen.Total; stood > time.Second && told < stood-time.Second/2 {
+		c.t.Errorf("the last picture stood for %v, the report tells of %v", stood, told)
 	}
 }
 
