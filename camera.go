@@ -5,6 +5,7 @@ import (
 	"image"
 	"slices"
 
+	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
@@ -33,15 +34,16 @@ type camera struct {
 	preferred *videoLayer // the one that should be
 	dec       *codec.VideoDecoder
 	version   uint64
-	rotation  int            // of the newest picture, in degrees clockwise
-	shown     timebase.Ticks // position of the newest picture
-	ended     timebase.Ticks // local time; never, while the track lives
+	rotation  int               // of the newest picture, in degrees clockwise
+	colour    compositor.Colour // likewise
+	shown     timebase.Ticks    // position of the newest picture
+	ended     timebase.Ticks    // local time; never, while the track lives
 
 	health health
 	beat   pulse // of this tick
 	stats  decodeStats
-	torn   bool // units were left out since the newest picture
-	dark   bool // it is black
+	torn   bool   // units were left out since the newest picture
+	dark   bool   // it is black
 	frozen spans
 	blank  spans
 	black  spans
@@ -126,6 +128,10 @@ func (c *camera) took(u unit, pos timebase.Ticks) {
 	c.shown = pos
 	size := c.dec.Picture().Rect.Size()
 	c.rotation = u.Rotation
+	c.colour = compositor.Colour(c.dec.Colour())
+	if u.Colour != (ingest.Colour{}) { // the sender knows better than the stream
+		c.colour = compositor.Colour(u.Colour)
+	}
 	c.use = LayerUse{
 		RID: c.active.layer.info.RID, Spatial: u.Spatial, Temporal: c.active.temporal,
 		Width: size.X, Height: size.Y, Rotation: u.Rotation,
@@ -159,8 +165,8 @@ func (c *camera) watch(pos, frame timebase.Ticks) {
 
 // report tells what came of the track, up to pos.
 func (c *camera) report(pos timebase.Ticks) TrackReport {
-	if c.stands() && c.version > 0 && c.health.flowing(pos) && pos-c.shown >= minFrozen {
-		c.frozen.add(c.shown, pos)
+	if end := min(pos, c.health.last+flowEnd); c.version > 0 && end-c.shown >= minFrozen && c.stands() {
+		c.frozen.add(c.shown, end)
 	}
 	r := c.layers[0].layer.describe(c.stats)
 	for _, l := range c.layers {

@@ -85,7 +85,7 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 // fill puts the newest picture into a tile.
 func (c *camera) fill(t *compositor.Tile) {
 	t.Picture, t.Version = c.dec.Picture(), c.version
-	t.Colour, t.Rotation = compositor.Colour(c.dec.Colour()), c.rotation
+	t.Colour, t.Rotation = c.colour, c.rotation
 }
 
 // face returns the camera whose picture shows a participant, nil for the

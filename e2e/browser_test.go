@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"image"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	engine "github.com/callreel/callreel"
 )
 
 // Two people in Chromium are recorded with a pause, and what comes of it plays in
@@ -65,12 +68,12 @@ func (m *movie) beepsLikeChromium() {
 	}
 }
 
-// Chromium's VP9 and AV1 are recorded, too.
+// Chromium's VP9, in layers, and AV1 are recorded, too.
 func TestBrowserCodecs(t *testing.T) {
 	ann := browser(t)
 	s := serve(t)
 	bob := ann.another()
-	ann.join(s, "room", "name=Ann&participant=ann&codec=vp9&width=640&height=360")
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp9&svc=L2T3_KEY&width=640&height=360")
 	bob.join(s, "room", "name=Bob&participant=bob&codec=av1&width=640&height=360")
 	s.await("room", 4)
 	r := s.start("room")
@@ -86,6 +89,9 @@ func TestBrowserCodecs(t *testing.T) {
 	codecs := make(map[string]bool)
 	for _, track := range r.tracks() {
 		codecs[track.MimeType] = true
+		if track.MimeType == "video/VP9" && !slices.ContainsFunc(track.Pictures.Used, func(u engine.LayerUse) bool { return u.Temporal == 1 }) {
+			t.Errorf("not thinned out: %+v", track.Pictures.Used)
+		}
 	}
 	if !codecs["video/VP9"] || !codecs["video/AV1"] {
 		t.Errorf("recorded %v", codecs)

@@ -14,6 +14,7 @@ type assembler struct {
 
 	open    bool // an access unit is under way
 	bad     bool // and nothing of it is of use
+	tinted  bool // it tells its colour
 	lost    int  // packets missing in it, or at its end
 	ts      int64
 	arrival timebase.Ticks
@@ -27,10 +28,11 @@ func (r *Receiver) assemble(p arrived, ts int64) {
 		r.endAccessUnit()
 	}
 	if !v.open {
-		v.open, v.bad, v.lost, v.ts, v.arrival = true, false, 0, ts, p.at
+		v.open, v.bad, v.tinted, v.lost, v.ts, v.arrival = true, false, false, 0, ts, p.at
 	}
 	v.arrival = min(v.arrival, p.at)
 	r.orient(p)
+	r.tint(p)
 	if !v.bad {
 		if err := v.codec.add(p.Payload, p.extension(r.cfg.Extensions.DependencyDescriptor)); err != nil {
 			r.noteMalformed(err)
@@ -81,9 +83,12 @@ func (r *Receiver) offer(au *accessUnit) {
 	if ch.set == 0 {
 		return
 	}
+	if au.key && !v.tinted {
+		r.colour = Colour{}
+	}
 	u := Unit{
 		RTP: v.ts, Arrival: v.arrival, Data: au.join(ch.set), Key: au.key, Discardable: au.discardable,
-		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn,
+		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn, Colour: r.colour,
 	}
 	if au.key {
 		f := &au.frames[ch.last]

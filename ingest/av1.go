@@ -81,23 +81,9 @@ func (d *av1) follow(desc *descriptor, described bool) error {
 	}
 	d.inside = true
 	if desc.start {
-		d.open = d.describe(desc)
+		d.open = desc.frame(&d.numbers)
 	}
 	return nil
-}
-
-// describe turns a descriptor into what is known of a frame.
-func (d *av1) describe(desc *descriptor) frame {
-	number := d.numbers.Unwrap(uint32(desc.number))
-	if !desc.known {
-		return frame{}
-	}
-	return frame{
-		spatial: desc.spatial, width: desc.width, height: desc.height,
-		temporal: temporalLayer{id: desc.temporal},
-		refs:     references{known: true, number: number, count: uint8(desc.count), diffs: desc.diffs},
-		fresh:    desc.count == 0,
-	}
 }
 
 // endFrame notes the frame that just ended.

@@ -1,5 +1,7 @@
 package ingest
 
+import "github.com/callreel/callreel/internal/timebase"
+
 // What a dependency descriptor may have at most: "RTP Payload Format For AV1",
 // version 1.0, appendix A.
 const (
@@ -69,6 +71,20 @@ func (s *structure) parse(data []byte) (descriptor, bool) {
 	}
 	d.known = d.count <= maxReferences && !r.short
 	return d, true
+}
+
+// frame returns what is known of a frame by the descriptor of its first packet.
+func (d *descriptor) frame(numbers *timebase.Unwrapper) frame {
+	number := numbers.Unwrap(uint32(d.number))
+	if !d.known {
+		return frame{}
+	}
+	return frame{
+		spatial: d.spatial, width: d.width, height: d.height,
+		temporal: temporalLayer{id: d.temporal},
+		refs:     references{known: true, number: number, count: uint8(d.count), diffs: d.diffs},
+		fresh:    d.count == 0,
+	}
 }
 
 // define fills in what a template says of a frame.

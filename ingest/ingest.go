@@ -95,6 +95,8 @@ type Payloads struct {
 type Extensions struct {
 	// VideoOrientation is urn:3gpp:video-orientation (3GPP TS 26.114 section 7.4.5).
 	VideoOrientation uint8
+	// ColorSpace is http://www.webrtc.org/experiments/rtp-hdrext/color-space.
+	ColorSpace uint8
 	// DependencyDescriptor is that of the AV1 RTP payload format, appendix A.
 	DependencyDescriptor uint8
 	// AbsSendTime and TransportSequence (transport-wide congestion control) are

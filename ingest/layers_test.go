@@ -35,6 +35,32 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
+// Temporal layers of VP8 that only the dependency descriptors tell are selected,
+// and lost, as others are.
+func TestDescribedVP8(t *testing.T) {
+	c := capture{name: "vp8-l1t3", mime: "video/VP8", spatial: 1, temporal: 3}
+	want := c.reference(t)
+	for temporal := range c.temporal {
+		c.testSelection(t, want, -1, temporal)
+	}
+	for seed := range uint64(7) {
+		c.testLoss(t, want, seed+1) // 0 would lose nothing
+	}
+	w := c.watch(t, want)
+	for _, p := range c.packets(t) {
+		if want[pictureID{p.Timestamp, 0}].temporal < 2 { // the others are lost
+			w.push(p)
+		}
+	}
+	w.r.Advance(100 * timebase.Second)
+	if st := w.r.Stats(); st.Units < 40 || st.Lost < 40 || st.FramesDropped+st.Freezes > 0 {
+		t.Errorf("without the highest layer: %+v", st)
+	}
+	if l := w.r.Layers(); len(l.Rates) != 2 || math.Abs(l.Rates[1]-12.5) > 1 {
+		t.Errorf("rates: %v", l.Rates)
+	}
+}
+
 // testSelection checks that all of the layers comes and nothing else.
 func (c capture) testSelection(t *testing.T, want map[pictureID]sent, spatial, temporal int) {
 	t.Helper()

@@ -66,6 +66,9 @@ type Unit struct {
 	// Rotation is by how many degrees to turn the picture clockwise for
 	// display: 0, 90, 180 or 270. It needs the video orientation extension.
 	Rotation int
+	// Colour is what the sender tells of the picture's samples. It needs the
+	// color-space extension.
+	Colour Colour
 	// Lost is how many packets were given up since the unit before.
 	Lost int
 	// Dropped is how many access units were left out since the unit before
@@ -106,6 +109,8 @@ type Receiver struct {
 	want  layerIDs
 	seen  sightings
 	turn  int // the rotation in degrees
+
+	colour Colour
 
 	units  []Unit
 	popped int // of units

@@ -1,20 +1,29 @@
 package ingest
 
-import "github.com/pion/rtp/codecs"
+import (
+	"github.com/pion/rtp/codecs"
 
-// vp8 joins the packets of a VP8 frame (RFC 7741).
+	"github.com/callreel/callreel/internal/timebase"
+)
+
+// vp8 joins the packets of a VP8 frame (RFC 7741). Chromium tells temporal
+// layers either in the payload descriptor or, where that was negotiated, in the
+// dependency descriptor alone.
 type vp8 struct {
-	buf   frameBuffer
-	open  bool
-	first codecs.VP8Packet // descriptor of the frame's first packet
-	frame [1]frame
+	buf       frameBuffer
+	open      bool
+	first     codecs.VP8Packet // descriptor of the frame's first packet
+	described bool             // frame is as its dependency descriptor says
+	frame     [1]frame
+	structure structure
+	numbers   timebase.Unwrapper
 }
 
 func newVP8(cfg depacketiserConfig) depacketiser {
-	return &vp8{buf: frameBuffer{max: cfg.maxFrame}}
+	return &vp8{buf: frameBuffer{max: cfg.maxFrame}, numbers: timebase.Unwrapper{Bits: 16}}
 }
 
-func (d *vp8) add(payload, _ []byte) error {
+func (d *vp8) add(payload, extension []byte) error {
 	var desc codecs.VP8Packet
 	data, err := desc.Unmarshal(payload)
 	if err != nil || len(data) == 0 {
@@ -26,6 +35,7 @@ func (d *vp8) add(payload, _ []byte) error {
 	}
 	if start {
 		d.first = desc
+		d.frame[0], d.described = d.describe(extension)
 	} else if desc.I == d.first.I && desc.PictureID != d.first.PictureID {
 		return errSyntax
 	}
@@ -36,16 +46,28 @@ func (d *vp8) add(payload, _ []byte) error {
 func (d *vp8) take() (accessUnit, error) {
 	d.open = false
 	au := accessUnit{data: d.buf.take(), discardable: d.first.N == 1, frames: d.frame[:]}
-	d.frame[0] = frame{
-		end: len(au.data),
-		temporal: temporalLayer{
+	f := &d.frame[0]
+	f.end = len(au.data)
+	if !d.described {
+		f.temporal = temporalLayer{
 			known: d.first.L == 1 && d.first.T == 1,
 			id:    d.first.TID,
 			sync:  d.first.Y == 1,
 			base:  d.first.TL0PICIDX,
-		},
+		}
 	}
 	return au, parseVP8(&au)
+}
+
+// describe reads the dependency descriptor of a frame, if it has one.
+func (d *vp8) describe(extension []byte) (f frame, ok bool) {
+	desc, ok := d.structure.parse(extension)
+	if !ok || !desc.start {
+		return frame{}, false
+	}
+	f = desc.frame(&d.numbers)
+	f.spatial, f.width, f.height = 0, 0, 0 // each layer of a simulcast is a stream of its own
+	return f, desc.known
 }
 
 func (*vp8) hole() bool { return false }

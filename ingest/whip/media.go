@@ -23,6 +23,7 @@ const (
 const (
 	absCaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 	orientationURI    = "urn:3gpp:video-orientation"
+	colorSpaceURI     = "http://www.webrtc.org/experiments/rtp-hdrext/color-space"
 	av1DependencyURI  = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
 
@@ -80,6 +81,7 @@ var extensions = []struct {
 	{sdp.TransportCCURI, []webrtc.RTPCodecType{audio, video}},
 	{absCaptureTimeURI, []webrtc.RTPCodecType{audio, video}},
 	{orientationURI, []webrtc.RTPCodecType{video}},
+	{colorSpaceURI, []webrtc.RTPCodecType{video}},
 	{av1DependencyURI, []webrtc.RTPCodecType{video}},
 }
 

@@ -88,6 +88,8 @@ func extensionIDs(negotiated []webrtc.RTPHeaderExtensionParameter) (ids ingest.E
 		switch e.URI {
 		case orientationURI:
 			ids.VideoOrientation = uint8(e.ID)
+		case colorSpaceURI:
+			ids.ColorSpace = uint8(e.ID)
 		case av1DependencyURI:
 			ids.DependencyDescriptor = uint8(e.ID)
 		case sdp.ABSSendTimeURI:

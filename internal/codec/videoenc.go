@@ -101,7 +101,11 @@ func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
 	}
 	C.cr_venc_setup(c, C.int(cfg.Width), C.int(cfg.Height), C.int(cfg.FrameRate), 1,
 		C.int(cfg.KeyInterval), C.int64_t(cfg.BitRate), boolInt(cfg.GlobalHeader))
-	if err := openEncoder(c, codec, cfg.Options); err != nil {
+	options := cfg.Options
+	if cfg.Encoder == "libx264" {
+		options = x264Options(options)
+	}
+	if err := openEncoder(c, codec, options); err != nil {
 		C.cr_enc_free(c)
 		return nil, fmt.Errorf("codec: open %s: %w", cfg.Encoder, err)
 	}

@@ -105,7 +105,7 @@ async function join() {
   let stream = null;
   try {
     stream = await capture(constraints(query));
-    const options = { simulcast: query.get("simulcast") === "1", codec: query.get("codec") ?? "" };
+    const options = { simulcast: query.get("simulcast") === "1", codec: query.get("codec") ?? "", svc: query.get("svc") ?? "" };
     camera = { stream, publisher: publisher("camera", stream, options, follow) };
     show();
     await camera.publisher.start();

@@ -31,14 +31,18 @@ const LAYERS = [
   { rid: "f", maxBitrate: 2_000_000 },
 ];
 
-/** Adds the tracks of a stream to a peer connection, to be sent only. */
-export function send(pc, stream, { simulcast = false, codec = "" } = {}) {
+/**
+ * Adds the tracks of a stream to a peer connection, to be sent only. The video is
+ * sent in several sizes (simulcast), or in the layers of a scalability mode (svc),
+ * such as L3T3_KEY of VP9 and AV1.
+ */
+export function send(pc, stream, { simulcast = false, codec = "", svc = "" } = {}) {
   for (const track of stream.getTracks()) {
-    const layered = simulcast && track.kind === "video";
+    const scalable = svc ? [{ scalabilityMode: svc }] : undefined;
     const transceiver = pc.addTransceiver(track, {
       direction: "sendonly",
       streams: [stream],
-      sendEncodings: layered ? LAYERS : undefined,
+      sendEncodings: track.kind === "video" ? (simulcast ? LAYERS : scalable) : undefined,
     });
     if (track.kind === "video" && codec) prefer(transceiver, codec);
   }
