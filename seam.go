@@ -12,7 +12,8 @@ const seamSpan = 1024
 
 // seam is where a layer begins, or goes on after a pause. Redundancy in the
 // packets behind it would let in what was said before it. The zero seam is
-// before the first packet.
+// before the first packet. Numbers that are far back are of a sender that began
+// anew, and so is the seam.
 type seam struct {
 	found, past bool
 	timestamp   uint32 // of the first packet
@@ -25,11 +26,12 @@ func (s *seam) admit(l *layer, p *rtp.Packet) bool {
 	if s.past {
 		return true
 	}
-	first := !s.found
+	distance := int16(p.SequenceNumber - s.sequence)
+	first := !s.found || distance < -seamSpan
 	if first {
 		*s = seam{found: true, timestamp: p.Timestamp, sequence: p.SequenceNumber}
+		distance = 0
 	}
-	distance := int16(p.SequenceNumber - s.sequence)
 	s.past = distance >= seamSpan
 	own := l.info.Payloads.Strip(p, s.timestamp, s.sequence)
 	if first && l.member.gate.resumed && l.info.MimeType == "audio/opus" && codec.OpusRedundant(own) {

@@ -49,7 +49,8 @@ func stepRows() []stepRow {
 		{name: "SSRC of sound", set: func(c *caller) { fresh(&c.sound) }, renewed: [2]uint64{1, 0}},
 		{name: "SSRC of pictures", set: func(c *caller) { fresh(&c.sight) }, gap: re, renewed: [2]uint64{0, 1}},
 		{name: "SSRC of both", set: both(fresh), gap: re, renewed: [2]uint64{1, 1}},
-		{name: "sequence", set: both(func(s *script) { s.seq = from[uint16](stepAt, 31000) }), gap: re},
+		{name: "sequence forward", set: both(func(s *script) { s.seq = from[uint16](stepAt, 31000) }), gap: re},
+		{name: "sequence back", set: both(func(s *script) { s.seq = from[uint16](stepAt, 65536-20000) }), gap: re},
 		// Of these, beeps come just before the step.
 		{name: "RTP 1 h forward", set: rtp(time.Hour), jumps: yes},
 		{name: "RTP 1 h back", set: rtp(-time.Hour), jumps: yes},
