@@ -42,8 +42,8 @@ type camera struct {
 	health health
 	beat   pulse // of this tick
 	stats  decodeStats
-	torn   bool   // units were left out since the newest picture
-	dark   bool   // it is black
+	torn   bool // units were left out since the newest picture
+	dark   bool // it is black
 	frozen spans
 	blank  spans
 	black  spans

@@ -122,7 +122,9 @@ func (cfg serverConfig) event(e callreel.Event) {
 		args = append(args, "document", e.Chunk.DocumentID, "duration", e.Chunk.Duration, "bytes", e.Chunk.Bytes)
 	}
 	if a := e.Alarm; a != nil {
-		level = slog.LevelWarn
+		if e.Type == callreel.AlarmRaised {
+			level = slog.LevelWarn
+		}
 		args = append(args, "alarm", a.Kind, "participant", a.Participant, "track", a.Track, "codec", a.MimeType, "position", a.Start)
 	}
 	if e.Err != nil {
