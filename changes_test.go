@@ -22,6 +22,7 @@ func sizes() []image.Point {
 // TestChangesInMidCall replaces tracks by ones of other codecs, and changes the
 // size of pictures. There is no hole in a tile, and everything stays in sync.
 func TestChangesInMidCall(t *testing.T) {
+	t.Parallel()
 	formats := []format{h264(), vp9()}
 	p := throw(t, 4, 22*time.Second, func(i int, c *caller) {
 		switch i {

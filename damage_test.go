@@ -66,6 +66,7 @@ func damageRows() (rows []damageRow) {
 // codecs. Every frame of the file shows each of them in a picture that was sent,
 // undamaged, and none goes back in time; where one stands, the report says so.
 func TestEveryPictureWasSent(t *testing.T) {
+	t.Parallel()
 	if raceEnabled {
 		t.Skip("long")
 	}

@@ -11,6 +11,7 @@ import (
 // far composing is behind, it is in the file, which ends with the frame in which
 // the recording was stopped.
 func TestStopDrainsTheDelay(t *testing.T) {
+	t.Parallel()
 	const late, stop = 3860 * time.Millisecond, 3950 * time.Millisecond
 	for _, delay := range []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second} {
 		t.Run(delay.String(), func(t *testing.T) {

@@ -98,6 +98,7 @@ func correlation(a, b []float64) (best float64, lag int) {
 // TestSpeechSurvivesLoss compares speech with and without loss: it is much alike,
 // and what comes later is where it was.
 func TestSpeechSurvivesLoss(t *testing.T) {
+	t.Parallel()
 	said := slices.Concat(nothing(settle), speech(t, -20), nothing(time.Second))
 	record := func(lose func(int) bool) (pcm []float64, s callreel.TrackReport) {
 		synctest.Test(t, func(t *testing.T) {
@@ -124,6 +125,7 @@ func TestSpeechSurvivesLoss(t *testing.T) {
 // TestCodecsAreInStep: what people say at the same time with different codecs is
 // at the same place, to a millisecond.
 func TestCodecsAreInStep(t *testing.T) {
+	t.Parallel()
 	said := slices.Concat(nothing(settle), speech(t, -20))
 	record := func(who speaker) (pcm []float64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -195,6 +197,7 @@ func TestBogusPackets(t *testing.T) {
 // between is where it was said, nothing is made up for packets that were never
 // sent, and no edge clicks.
 func TestDTX(t *testing.T) {
+	t.Parallel()
 	said := nothing(settle)
 	for range 6 {
 		said = slices.Concat(said, faded(sine(440, -12, 700*time.Millisecond)), nothing(1300*time.Millisecond))

@@ -124,6 +124,7 @@ func (c *composition) look(file string, size image.Point) {
 }
 
 func TestGoldenCaptures(t *testing.T) {
+	t.Parallel()
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
@@ -257,6 +258,7 @@ func (c composition) uses(w wire, want callreel.LayerUse) {
 
 // Packets that are lost cost pictures, but none that is shown is damaged.
 func TestGoldenCapturesWithLoss(t *testing.T) {
+	t.Parallel()
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package callreel_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,15 +27,21 @@ func TestLossIsRepaired(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		var mu sync.Mutex
 		first := map[uint16]time.Time{}
+		since := func(seq uint16) time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			if first[seq].IsZero() {
+				first[seq] = time.Now()
+			}
+			return time.Since(first[seq])
+		}
 		w, err := r.conversation("room").AddTrack(ingest.TrackInfo{
 			Participant: ingest.Participant{ID: "ann"}, MimeType: "audio/opus",
 			RequestPackets: func(seqs []uint16) {
 				for _, seq := range seqs {
-					if first[seq].IsZero() {
-						first[seq] = time.Now()
-					}
-					if time.Since(first[seq]) >= again {
+					if since(seq) >= again {
 						write(seq)
 					}
 				}

@@ -26,6 +26,7 @@ func quarterLuma(k int) uint8 { return uint8(60 + 40*k) }
 // 7.2, the two lowest bits of the extension count quarter turns that the receiver
 // makes clockwise; the bit for the camera's direction changes nothing.
 func TestOrientationInMidCall(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ann := person(r.conversation("room"), 1, time.Now())

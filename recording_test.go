@@ -329,6 +329,7 @@ func TestChunksAreSeamless(t *testing.T) {
 }
 
 func TestTwentyFivePeople(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		conv := r.conversation("room")

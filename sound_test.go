@@ -12,6 +12,7 @@ import (
 // TestLevelIsKept measures tones and speech before and after, in any codec: RMS
 // and loudness stay within half a decibel. Stereo becomes (left + right)/2.
 func TestLevelIsKept(t *testing.T) {
+	t.Parallel()
 	said := slices.Concat(
 		nothing(settle), sine(1000, -6, 2*time.Second), sine(1000, -20, 2*time.Second), sine(1000, -40, 2*time.Second), speech(t, -26), nothing(time.Second))
 	type part struct {
@@ -136,6 +137,7 @@ func between(at time.Duration, n int) func(int) bool {
 // the tone, and the second below twice; an edge without a fade has up to 6 and
 // 33 times as much.
 func TestNoClicks(t *testing.T) {
+	t.Parallel()
 	const length = 4 * time.Second
 	mid := settle + 1503*time.Millisecond // in mid-wave, and in mid-packet
 	tone := sine(440, -12, settle+length+time.Second)

@@ -45,6 +45,7 @@ func stallRows() []stallRow {
 // the call, and what comes after is where it belongs, half a second later at the
 // latest.
 func TestStalls(t *testing.T) {
+	t.Parallel()
 	rows := stallRows()
 	p := throw(t, len(rows), 42*time.Second, func(i int, c *caller) { rows[i].set(c) })
 	const at = stallAt - settle

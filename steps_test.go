@@ -64,6 +64,7 @@ func stepRows() []stepRow {
 // what they like, and RTP too; another stream of pictures begins with a key frame, which has
 // to be asked for.
 func TestSteps(t *testing.T) {
+	t.Parallel()
 	if raceEnabled {
 		t.Skip("long")
 	}

@@ -53,6 +53,7 @@ func repaired(s callreel.TrackReport) bool {
 // 20 ms of each other, and of the others'. Only one-way delays can't be known: a
 // sender's least delay, and without reports a track's, is all in the file.
 func TestSync(t *testing.T) {
+	t.Parallel()
 	rows := syncRows()
 	p := throw(t, len(rows), 48*time.Second, func(i int, c *caller) { rows[i].set(c) })
 	const from, to = 8 * time.Second, 47 * time.Second
@@ -90,6 +91,7 @@ func TestSync(t *testing.T) {
 
 // Who joins late is in sync from the first seconds on.
 func TestLateJoiners(t *testing.T) {
+	t.Parallel()
 	if raceEnabled {
 		t.Skip("long")
 	}
@@ -138,6 +140,7 @@ func TestLateJoiners(t *testing.T) {
 
 // Clocks that are 200 ppm off run 30 ms away in two and a half minutes, unless they are followed.
 func TestDriftingClocksAreFollowed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		conv := r.conversation("room")

@@ -66,8 +66,9 @@ type TrackInfo struct {
 	// Extensions are the negotiated IDs of header extensions.
 	Extensions Extensions
 	// RequestKeyFrame asks the sender for a key frame. It is called with a
-	// back-off of at least 500 ms, must not block, and may be nil. One call of
-	// this or the other requests may still be under way when the track is closed.
+	// back-off of at least 500 ms, must not block, and may be nil. This and the
+	// other requests may be called by several goroutines at once, and one call
+	// may still be under way when the track is closed.
 	RequestKeyFrame func()
 	// RequestPackets asks the sender to send packets again (a generic NACK, RFC
 	// 4585 section 6.2.1), as long as they can still be in time. It must not
