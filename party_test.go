@@ -217,8 +217,8 @@ func (p *party) undisturbed(i int, but window) {
 	p.t.Helper()
 	beats := p.beats(i, -oddBeep, p.length)
 	for _, at := range p.beeps(p.callers[i].hertz) {
-		if at >= but.from.Seconds() && at < but.to.Seconds() {
-			continue
+		if at >= but.from.Seconds() && at < but.to.Seconds() || at < 0.020 {
+			continue // one at the very beginning was under way
 		}
 		if late := -nearest(beats, at); !(late > -limit && late < 0.08) {
 			p.t.Errorf("a beep at %.3f s is %.0f ms late", at, 1000*late)
