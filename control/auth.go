@@ -1,15 +1,19 @@
 package control
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/hmacauth"
 	"github.com/callreel/callreel/internal/token"
 )
 
@@ -37,7 +41,11 @@ func (s *Server) authorize(r *http.Request, c call) (token.Claims, error) {
 // verify returns what the token of a request says, its conversation in
 // canonical form.
 func (s *Server) verify(r *http.Request) (token.Claims, error) {
-	tok, err := token.FromHeader(r.Header.Get("Authorization"))
+	auth := r.Header.Get("Authorization")
+	if scheme, _, _ := strings.Cut(auth, " "); strings.EqualFold(scheme, hmacauth.Scheme) {
+		return s.verifySignature(r)
+	}
+	tok, err := token.FromHeader(auth)
 	if err != nil {
 		return token.Claims{}, err
 	}
@@ -49,6 +57,29 @@ func (s *Server) verify(r *http.Request) (token.Claims, error) {
 		return claims, fmt.Errorf("%w: %w", token.ErrMalformed, err)
 	}
 	return claims, nil
+}
+
+// verifySignature checks a request that is signed with an access key, whose
+// owner may do everything but publish as somebody.
+func (s *Server) verifySignature(r *http.Request) (token.Claims, error) {
+	body, err := io.ReadAll(r.Body) // it is in memory: see buffer
+	if err != nil {
+		return token.Claims{}, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	v := hmacauth.Verifier{Keys: s.cfg.AccessKeys}
+	if s.public != nil {
+		v.Authorities = []string{s.public.Host}
+	}
+	if err := v.Verify(r, body, time.Now()); err != nil {
+		return token.Claims{}, err
+	}
+	return token.Claims{Scopes: []token.Scope{token.Control, token.Read}}, nil
+}
+
+// isOf reports whether the call may be about a recording of that conversation.
+func (c call) isOf(conversation string) bool {
+	return (c.conversation == "" || c.conversation == conversation) && c.sees(conversation)
 }
 
 // sees reports whether the call's token is good for a conversation.

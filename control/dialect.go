@@ -17,6 +17,8 @@ type arguments struct {
 	operationContext string        // the client's own, to tell its requests apart
 	callback         string        // where to post changes of the state
 	delay            time.Duration // of composing; 0: the server's
+	conversation     string        // canonical; empty where the path names it
+	pauseOnStart     bool
 }
 
 // outcome is what came of a verb.

@@ -28,7 +28,7 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		s.page.ServeHTTP(w, r)
 		return
 	}
-	c, err := s.route(r.Method, path)
+	c, err := s.route(r.Method, path, r.URL.Query().Get("api-version"))
 	if err == nil {
 		c.claims, err = s.authorize(r, c)
 	}
@@ -61,8 +61,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, c call, err error)
 	reply(w, status, body)
 }
 
-// reply writes JSON. That the client is gone by now is nobody's problem.
+// reply writes JSON, or nothing but the status. That the client is gone by now is nobody's problem.
 func reply(w http.ResponseWriter, status int, body any) {
+	if body == nil {
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		return
+	}
 	b, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // made of strings and numbers

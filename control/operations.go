@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/token"
 )
 
 // stopWait is how long the answer to a stop waits for the files to be in the
 // store. Usually that is a second or two; a store that is slow or away must not
 // keep the client, and the recording ends just the same.
 const stopWait = 10 * time.Second
+
+// repeatabilityHeader names a request, so that it can be repeated.
+const repeatabilityHeader = "Repeatability-Request-Id"
 
 // origin is what is known of who started a recording.
 type origin struct {
@@ -32,6 +36,11 @@ func (s *Server) operate(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
+	if c.verb == start && c.conversation == "" {
+		if c.conversation = args.conversation; c.conversation == "" {
+			return invalid("callLocator", "it is missing")
+		}
+	}
 	done, err := s.perform(r, c, args)
 	if err != nil {
 		return err
@@ -40,6 +49,9 @@ func (s *Server) operate(w http.ResponseWriter, r *http.Request, c call) error {
 		s.log.InfoContext(r.Context(), "operation", "path", c.path, "conversation", c.conversation,
 			"recording", done.recording, "context", args.operationContext)
 	}
+	if c.verb == start && r.Header.Get(repeatabilityHeader) != "" {
+		w.Header().Set("Repeatability-Result", "accepted")
+	}
 	status, answer := c.dialect.answer(c.verb, done)
 	reply(w, status, answer)
 	return nil
@@ -47,13 +59,16 @@ func (s *Server) operate(w http.ResponseWriter, r *http.Request, c call) error {
 
 func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, error) {
 	if c.verb == start {
+		if !c.sees(c.conversation) {
+			return outcome{}, token.ErrConversation
+		}
 		return s.start(r.Context(), c.conversation, origin{
-			arguments: args, repeatability: r.Header.Get("Repeatability-Request-Id"),
+			arguments: args, repeatability: r.Header.Get(repeatabilityHeader),
 		})
 	}
 	rec, ok := s.cfg.Engine.Recording(c.recording)
-	if !ok || rec.Conversation().ID() != c.conversation {
-		return outcome{}, notFound("this conversation has no such recording, or it has ended")
+	if !ok || !c.isOf(rec.Conversation().ID()) {
+		return outcome{}, notFound("there is no such recording here, or it has ended")
 	}
 	if c.verb == stop {
 		stopRecording(r.Context(), rec)
@@ -78,20 +93,27 @@ func (s *Server) start(ctx context.Context, conversation string, from origin) (o
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgetEnded()
-	for id, o := range s.origins {
+	for _, o := range s.origins {
 		if from.repeatability != "" && o.repeatability == from.repeatability && o.recording.Conversation().ID() == conversation {
-			return outcome{recording: id}, nil
+			return begun(o.recording), nil
 		}
 	}
 	cfg := s.cfg.Recording
 	cfg.Conversation, cfg.ID, cfg.Delay = conversation, "", cmp.Or(from.delay, cfg.Delay)
+	cfg.PauseOnStart = cfg.PauseOnStart || from.pauseOnStart
 	rec, err := s.cfg.Engine.Start(ctx, cfg)
 	if err != nil {
 		return outcome{}, err
 	}
 	from.recording = rec
 	s.origins[rec.ID()] = from
-	return outcome{recording: rec.ID()}, nil
+	return begun(rec), nil
+}
+
+// begun is the outcome of a start.
+func begun(rec *callreel.Recording) outcome {
+	now, _ := stateOf(rec) // none if it is over already
+	return outcome{recording: rec.ID(), state: now}
 }
 
 // forgetEnded drops the origins of recordings that have ended; s.mu is held.

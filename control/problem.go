@@ -7,6 +7,7 @@ import (
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/internal/fault"
+	"github.com/callreel/callreel/internal/hmacauth"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
 )
@@ -19,6 +20,8 @@ const (
 	codeNotFound         = "8522"
 	codeInvalid          = "8523"
 	codeBusy             = "8553"
+	codeFormat           = "8557" // wrong format
+	codeMode             = "8562" // mode not supported
 	codeState            = "8585" // not valid in the current state
 	codeInternal         = "9999"
 )
@@ -69,6 +72,11 @@ func known() []struct {
 		{storage.ErrKey, http.StatusNotFound, codeNotFound},
 		{token.ErrScope, http.StatusForbidden, codeForbidden},
 		{token.ErrConversation, http.StatusForbidden, codeForbidden},
+		{hmacauth.ErrMissing, http.StatusUnauthorized, codeDenied},
+		{hmacauth.ErrMalformed, http.StatusUnauthorized, codeDenied},
+		{hmacauth.ErrDate, http.StatusUnauthorized, codeDenied},
+		{hmacauth.ErrBody, http.StatusUnauthorized, codeDenied},
+		{hmacauth.ErrSignature, http.StatusUnauthorized, codeDenied},
 		{token.ErrMissing, http.StatusUnauthorized, codeDenied},
 		{token.ErrMalformed, http.StatusUnauthorized, codeDenied},
 		{token.ErrSignature, http.StatusUnauthorized, codeDenied},

@@ -54,6 +54,7 @@ func routes() []endpoint {
 	const (
 		recordings = "conversations/{conversation}/recordings"
 		recording  = recordings + "/{recording}"
+		serverCall = "calling/serverCalls/{conversation}/recordings"
 		document   = "recording/download/{document}"
 	)
 	control := []token.Scope{token.Control}
@@ -66,6 +67,18 @@ func routes() []endpoint {
 		{http.MethodDelete, recording, stop, seed{}, control, (*Server).operate},
 		{http.MethodPost, recording + "/pause", pause, seed{}, control, (*Server).operate},
 		{http.MethodPost, recording + "/resume", resume, seed{}, control, (*Server).operate},
+		{http.MethodPost, "calling/recordings", start, calling{}, control, (*Server).operate},
+		{http.MethodGet, "calling/recordings/{recording}", state, calling{}, look, (*Server).operate},
+		{http.MethodDelete, "calling/recordings/{recording}", stop, calling{}, control, (*Server).operate},
+		{http.MethodPost, "calling/recordings/{recording}:pause", pause, calling{}, control, (*Server).operate},
+		{http.MethodPost, "calling/recordings/{recording}:resume", resume, calling{}, control, (*Server).operate},
+		{http.MethodPost, "calling/recordings/{recording}/:pause", pause, calling{}, control, (*Server).operate},
+		{http.MethodPost, "calling/recordings/{recording}/:resume", resume, calling{}, control, (*Server).operate},
+		{http.MethodPost, serverCall, start, callingBeta{}, control, (*Server).operate},
+		{http.MethodGet, serverCall + "/{recording}", state, callingBeta{}, look, (*Server).operate},
+		{http.MethodDelete, serverCall + "/{recording}", stop, callingBeta{}, control, (*Server).operate},
+		{http.MethodPost, serverCall + "/{recording}/:pause", pause, callingBeta{}, control, (*Server).operate},
+		{http.MethodPost, serverCall + "/{recording}/:resume", resume, callingBeta{}, control, (*Server).operate},
 		{http.MethodGet, document, downloadMedia, seed{}, read, (*Server).download},
 		{http.MethodGet, document + "/metadata", downloadMetadata, seed{}, read, (*Server).download},
 
@@ -84,11 +97,14 @@ func routes() []endpoint {
 // is never redirected to a cleaner one, slashes around it don't matter, and no
 // segment but a name of the API has a meaning. The dialect of the returned call
 // is good also if there is an error.
-func (s *Server) route(method, escapedPath string) (call, error) {
+func (s *Server) route(method, escapedPath, apiVersion string) (call, error) {
 	segments := strings.Split(strings.Trim(escapedPath, "/"), "/")
 	found := call{endpoint: endpoint{dialect: own{}}}
 	var allowed []string
 	for _, e := range s.routes {
+		if e.dialect == (calling{}) && isBeta(apiVersion) {
+			e.dialect = callingBeta{}
+		}
 		params, ok := match(e.path, segments)
 		switch {
 		case !ok:
@@ -120,17 +136,33 @@ func match(pattern string, segments []string) (params map[string]string, ok bool
 	}
 	for i, name := range names {
 		param, isParam := strings.CutPrefix(name, "{")
-		switch {
-		case !isParam && !strings.EqualFold(name, segments[i]):
-			return nil, false
-		case isParam && params == nil:
-			params = make(map[string]string, 2)
-			fallthrough
-		case isParam:
-			params[strings.TrimSuffix(param, "}")] = segments[i]
+		if !isParam {
+			if !strings.EqualFold(name, segments[i]) {
+				return nil, false
+			}
+			continue
 		}
+		param, action, _ := strings.Cut(param, "}")
+		value, ok := cutAction(segments[i], action)
+		if !ok {
+			return nil, false
+		}
+		if params == nil {
+			params = make(map[string]string, 2)
+		}
+		params[param] = value
 	}
 	return params, true
+}
+
+// cutAction splits a segment such as "id:pause". Without an action to look for
+// it takes all of it: an ID may have a colon.
+func cutAction(segment, action string) (value string, ok bool) {
+	n := len(segment) - len(action)
+	if n < 0 || !strings.EqualFold(segment[n:], action) {
+		return "", false
+	}
+	return segment[:n], true
 }
 
 func newCall(e endpoint, params map[string]string) (call, error) {

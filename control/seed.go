@@ -32,15 +32,18 @@ func (seed) arguments(v verb, body []byte) (arguments, error) {
 			RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
 			ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
 		}
-		if err := decode(body, &b); err != nil {
+		if err := decode(body, &b, strict); err != nil {
 			return args, err
 		}
-		args = arguments{b.OperationContext, b.RecordingStateCallbackURI, time.Duration(b.ComposingDelayMs) * time.Millisecond}
+		args = arguments{
+			operationContext: b.OperationContext, callback: b.RecordingStateCallbackURI,
+			delay: time.Duration(b.ComposingDelayMs) * time.Millisecond,
+		}
 	case pause, resume, stop:
 		var b struct {
 			OperationContext string `json:"operationContext"`
 		}
-		if err := decode(body, &b); err != nil {
+		if err := decode(body, &b, strict); err != nil {
 			return args, err
 		}
 		args.operationContext = b.OperationContext
@@ -64,8 +67,16 @@ func (a arguments) check() error {
 	return nil
 }
 
-// decode reads one JSON object, or nothing, with no other fields than those of dst.
-func decode(body []byte, dst any) error {
+// unknown says what to do about fields that are not known.
+type unknown bool
+
+const (
+	strict  unknown = false // they are an error
+	lenient unknown = true
+)
+
+// decode reads one JSON object, or nothing.
+func decode(body []byte, dst any, others unknown) error {
 	if len(body) > maxArguments {
 		return invalid("", "the body has more than %d bytes", maxArguments)
 	}
@@ -73,7 +84,9 @@ func decode(body []byte, dst any) error {
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
+	if others == strict {
+		d.DisallowUnknownFields()
+	}
 	if err := d.Decode(dst); err != nil {
 		return badJSON(err)
 	}

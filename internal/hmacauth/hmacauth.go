@@ -131,11 +131,15 @@ func withoutPort(host string) string {
 
 // targets are the paths that a client may have signed.
 func targets(r *http.Request) []string {
-	path, query, has := strings.Cut(r.RequestURI, "?")
+	sent := r.RequestURI
+	if _, rest, absolute := strings.Cut(sent, "://"); absolute && !strings.HasPrefix(sent, "/") { // as to a proxy
+		sent = rest[max(0, strings.IndexByte(rest, '/')):]
+	}
+	path, query, has := strings.Cut(sent, "?")
 	if !has {
 		return []string{path}
 	}
-	out := []string{r.RequestURI, path}
+	out := []string{sent, path}
 	if form := asForm(query); form != query {
 		out = append(out, path+"?"+form)
 	}

@@ -115,6 +115,9 @@ func TestHosts(t *testing.T) {
 		Sign(out, key, nil, now)
 		in := httptest.NewRequest(http.MethodGet, "/p?q=1", nil)
 		in.Host, in.Header = c.sent, out.Header
+		if c.sent == "a.test:8443" {
+			in.RequestURI, in.URL.Host = "http://a.test:8443/p?q=1", c.sent
+		}
 		if c.named != "" {
 			in.Header.Set(hostHeader, c.named)
 		}
