@@ -20,6 +20,7 @@ const (
 	stop
 	downloadMedia
 	downloadMetadata
+	deleteDocument
 	listRecordings
 	showRecording
 	showReport
@@ -56,6 +57,7 @@ func routes() []endpoint {
 		recording  = recordings + "/{recording}"
 		serverCall = "calling/serverCalls/{conversation}/recordings"
 		document   = "recording/download/{document}"
+		object     = "v1/objects/{document}"
 	)
 	control := []token.Scope{token.Control}
 	look := []token.Scope{token.Read, token.Control}
@@ -81,6 +83,9 @@ func routes() []endpoint {
 		{http.MethodPost, serverCall + "/{recording}/:resume", resume, callingBeta{}, control, (*Server).operate},
 		{http.MethodGet, document, downloadMedia, seed{}, read, (*Server).download},
 		{http.MethodGet, document + "/metadata", downloadMetadata, seed{}, read, (*Server).download},
+		{http.MethodGet, object + "/content/video", downloadMedia, content{}, read, (*Server).download},
+		{http.MethodGet, object + "/content/acsmetadata", downloadMetadata, content{}, read, (*Server).download},
+		{http.MethodDelete, object, deleteDocument, content{}, control, (*Server).deleteDocument},
 
 		{http.MethodGet, "recordings", listRecordings, own{}, look, (*Server).listRecordings},
 		{http.MethodGet, "recordings/{recording}", showRecording, own{}, look, (*Server).showRecording},
