@@ -22,6 +22,7 @@ Exit status: 0 done; 1 it failed, or a file is broken; 2 wrong usage or an impos
 type commands struct {
 	Serve      serveCmd      `cmd:"" help:"Record calls: serve the HTTP API, WHIP and the page to join with."`
 	Demo       demoCmd       `cmd:"" help:"Record a call of simulated participants, to see what comes out."`
+	Cert       certCmd       `cmd:"" help:"Make a certificate for the server, and the private authority that clients are to trust."`
 	Token      tokenCmd      `cmd:"" help:"Make a token with which to publish into a call, or to control and fetch recordings."`
 	Recordings recordingsCmd `cmd:"" help:"List, start, pause, resume, stop and download recordings of a running server."`
 	Simulate   simulateCmd   `cmd:"" help:"Let simulated participants join a call over WebRTC."`

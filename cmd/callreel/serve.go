@@ -13,6 +13,7 @@ type serveCmd struct {
 	Listen          string         `help:"Address of the HTTP API. On the loopback interface, publishers need no token." default:"127.0.0.1:8080" group:"Server"`
 	Keys            keyFlags       `embed:"" group:"Server"`
 	PublicURL       string         `name:"public-url" help:"URL at which clients reach the server, if it is behind a proxy." placeholder:"URL" group:"Server"`
+	TLS             tlsFlags       `embed:"" prefix:"tls-" group:"Server"`
 	RequireToken    bool           `help:"Want a token of every publisher, also on the loopback interface." group:"Server"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
@@ -33,11 +34,16 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
+	files, err := c.TLS.open()
+	if err != nil {
+		return err
+	}
 	media, err := c.Media.config()
 	if err != nil {
 		return err
 	}
 	s, err := startServer(serverConfig{
+		TLS:    files,
 		Listen: c.Listen, Data: c.Keys.Data, Key: key,
 		PublicURL: c.PublicURL, RequireToken: c.RequireToken,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,

@@ -42,7 +42,7 @@ type serving struct {
 	status   chan int
 }
 
-var greeting = regexp.MustCompile(`serves at (http://\S+), `)
+var greeting = regexp.MustCompile(`serves at (https?://\S+), `)
 
 // serve runs callreel serve on a data directory.
 func serve(t *testing.T, data string, args ...string) *serving {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/control"
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/certs"
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
@@ -34,6 +36,8 @@ type serverConfig struct {
 	Data      string // directory
 	Key       []byte // the access key
 	PublicURL string // where clients reach it, if not at Listen
+	// TLS serves https. Nil means http.
+	TLS *certs.Files
 	// RequireToken wants a token of everybody, also on the loopback interface.
 	RequireToken  bool
 	MaxRecordings int
@@ -67,8 +71,16 @@ func startServer(cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeSockets(cfg.WHIP), listener.Close())
 	}
-	go func() { s.Failed <- s.http.Serve(listener) }() // until Close
+	go func() { s.Failed <- s.serve(listener, cfg.TLS) }() // until Close
 	return s, nil
+}
+
+func (s *server) serve(l net.Listener, files *certs.Files) error {
+	if files == nil {
+		return s.http.Serve(l)
+	}
+	s.http.TLSConfig = &tls.Config{GetCertificate: files.GetCertificate, MinVersion: tls.VersionTLS12}
+	return s.http.ServeTLS(l, "", "")
 }
 
 func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
@@ -103,7 +115,7 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 		return nil, fault.Caller.Wrap(err)
 	}
 	return &server{
-		URL: reachedAt(cfg.PublicURL, addr), Engine: engine,
+		URL: reachedAt(cfg.PublicURL, addr, cfg.TLS != nil), Engine: engine,
 		Failed: make(chan error, 1), control: api, log: cfg.Log,
 		http: &http.Server{
 			Handler:           api.Handler(),
@@ -143,14 +155,18 @@ func isLocal(public string) bool {
 }
 
 // reachedAt returns the URL of the server: the public one, or that of its address.
-func reachedAt(public string, addr *net.TCPAddr) string {
+func reachedAt(public string, addr *net.TCPAddr, secure bool) string {
 	if public != "" {
 		return public
 	}
-	if addr.IP.IsUnspecified() {
-		return fmt.Sprintf("http://localhost:%d", addr.Port)
+	scheme := "http"
+	if secure {
+		scheme = "https"
 	}
-	return "http://" + addr.String()
+	if addr.IP.IsUnspecified() {
+		return fmt.Sprintf("%s://localhost:%d", scheme, addr.Port)
+	}
+	return scheme + "://" + addr.String()
 }
 
 // Token makes a token that the server accepts.
