@@ -8,7 +8,7 @@ const minGap = timebase.Second
 // examine notes what the tick at pos brought, for the report and for alarms.
 func (s *session) examine(pos timebase.Ticks) {
 	came, sent := false, false
-	shut := s.timeline.paused()
+	shut := s.timeline.paused() // from a pause or the end on nothing is let in
 	note := func(h *health, p pulse, l *layer) {
 		p.shut = shut
 		h.note(pos, s.delay, p)
@@ -23,13 +23,13 @@ func (s *session) examine(pos timebase.Ticks) {
 		note(&c.health, c.beat, c.layers[0].layer)
 		c.watch(pos, s.frameLen)
 	}
-	s.examineFlow(pos, came, sent)
+	s.examineFlow(pos, came || shut, sent)
 }
 
-// examineFlow finds gaps: nothing came although there are tracks that have
-// sent. From a pause or the end on nothing is let in.
+// examineFlow finds gaps: nothing came, though it could have, although there are
+// tracks that have sent.
 func (s *session) examineFlow(pos timebase.Ticks, came, sent bool) {
-	if came || !sent || s.timeline.paused() {
+	if came || !sent {
 		s.flowed = pos
 		return
 	}

@@ -2,7 +2,6 @@ package callreel
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -139,10 +138,17 @@ func (t *track) pulse() (p pulse) {
 	return p
 }
 
-// inOrder returns the keys in the order of coming, so that what is done with
-// them has the same result each time.
-func inOrder[V any](tracks map[*track]V) []*track {
-	return slices.SortedFunc(maps.Keys(tracks), func(a, b *track) int { return cmp.Compare(a.number, b.number) })
+// gone returns the tracks that are not live, in the order of coming, so that what
+// is done with them has the same result each time.
+func gone[V any](tracks map[*track]V, live map[*track]bool) []*track {
+	var out []*track
+	for t := range tracks {
+		if !live[t] {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b *track) int { return cmp.Compare(a.number, b.number) })
+	return out
 }
 
 // over reports whether the layer was closed or its track replaced.
@@ -244,9 +250,13 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		return false, nil, ingest.ErrClosed
 	}
 	if !l.started || p.SSRC != l.ssrc {
-		l.begin(p, now)
+		l.begin(p.SSRC)
 	}
 	l.red.packet(p, l.info.Payloads.RED, now)
+	if sr := l.early; sr != nil && sr.SSRC == l.ssrc {
+		l.early = nil
+		l.relate(sr, now)
+	}
 	l.clock.Observe(p.Timestamp, now)
 	if l.receiver == nil {
 		return false, nil, nil
@@ -285,17 +295,12 @@ func (l *layer) missing(now timebase.Ticks, dst []uint16) []uint16 {
 	return l.receiver.WantPackets(now, dst)
 }
 
-// begin makes the stream of p the one that the layer is of.
-func (l *layer) begin(p *rtp.Packet, now timebase.Ticks) {
+// begin makes ssrc the stream that the layer is of.
+func (l *layer) begin(ssrc uint32) {
 	if l.started {
 		l.clock.Reset()
 	}
-	l.started, l.ssrc, l.seam, l.red = true, p.SSRC, seam{}, redReports{}
-	l.red.packet(p, l.info.Payloads.RED, now)
-	if sr := l.early; sr != nil && sr.SSRC == p.SSRC {
-		l.early = nil
-		l.relate(sr, now)
-	}
+	l.started, l.ssrc, l.seam, l.red = true, ssrc, seam{}, redReports{}
 }
 
 // WriteRTCP takes control packets. Sender reports of other streams are ignored,

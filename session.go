@@ -250,26 +250,26 @@ type finished struct {
 
 // retire closes what belongs to tracks that have ended.
 func (s *session) retire() {
-	for _, t := range inOrder(s.voices) {
-		if v := s.voices[t]; !s.live[t] {
-			if v != nil {
-				s.endAlarms(&v.health)
-				s.retired = append(s.retired, finished{v.feed.layer.member.stay, v.report()})
-				v.close()
-			}
-			delete(s.voices, t)
+	for _, t := range gone(s.voices, s.live) {
+		if v := s.voices[t]; v != nil {
+			s.conclude(&v.health, v.feed.layer, v.report())
+			v.close()
 		}
+		delete(s.voices, t)
 	}
-	for _, t := range inOrder(s.cameras) {
-		if c := s.cameras[t]; !s.live[t] {
-			if c != nil {
-				s.endAlarms(&c.health)
-				s.retired = append(s.retired, finished{c.member().stay, c.report(s.position())})
-				c.close()
-			}
-			delete(s.cameras, t)
+	for _, t := range gone(s.cameras, s.live) {
+		if c := s.cameras[t]; c != nil {
+			s.conclude(&c.health, c.layers[0].layer, c.report(s.position()))
+			c.close()
 		}
+		delete(s.cameras, t)
 	}
+}
+
+// conclude keeps the report of a track that is over, and ends its alarms.
+func (s *session) conclude(h *health, l *layer, r TrackReport) {
+	s.endAlarms(h)
+	s.retired = append(s.retired, finished{l.member.stay, r})
 }
 
 // composeAt draws and encodes the frame at position pos, local time at.
