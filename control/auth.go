@@ -74,7 +74,7 @@ func (s *Server) verifySignature(r *http.Request, keys [][]byte) (claims token.C
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	for _, key := range keys {
-		v := hmacauth.Verifier{Keys: [][]byte{key}, Authorities: s.authorities}
+		v := hmacauth.Verifier{Keys: [][]byte{key}, Authorities: s.urls.hosts}
 		if err = v.Verify(r, body, time.Now()); err == nil {
 			return token.Claims{Scopes: []token.Scope{token.Control, token.Read}}, "key " + fingerprint(key), nil
 		}
@@ -157,7 +157,7 @@ func (s *Server) foreign(r *http.Request) error {
 	forbidden := func(message string) error {
 		return &problem{status: http.StatusForbidden, code: codeForbidden, message: message}
 	}
-	if !isLoopback(r.Host) && (s.public == nil || !strings.EqualFold(r.Host, s.public.Host)) {
+	if !isLoopback(r.Host) && !s.urls.names(r.Host) {
 		return forbidden("the host is not this machine's loopback address: give the server a public URL")
 	}
 	switch r.Method {

@@ -3,10 +3,8 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"github.com/callreel/callreel"
@@ -36,6 +34,13 @@ type Config struct {
 	// PublicURL is where clients reach the server, if that is not where it
 	// listens: scheme and host. Optional.
 	PublicURL string
+	// ListenURL is where the server listens, for the addresses of files if there
+	// is no PublicURL.
+	ListenURL string
+	// ContentBaseURL is what the addresses of files begin with, if that is not
+	// where clients reach the server: some SDKs fetch files from certain domains
+	// only. Optional.
+	ContentBaseURL string
 	// RateLimit is how many requests a client may make each second, twice as
 	// many at once; a tenth of that with wrong credentials. Zero means
 	// DefaultRateLimit; negative means no limit.
@@ -59,9 +64,7 @@ type Server struct {
 	whip   *whip.Server
 	page   http.Handler
 	routes []endpoint
-	public *url.URL // nil without Config.PublicURL
-	// authorities are the hosts of the server's URLs, which clients may sign.
-	authorities []string
+	urls   urls
 
 	mu      sync.Mutex
 	origins map[string]origin // of recordings that may still run, by ID
@@ -84,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
 		return nil, err
 	}
-	if err := s.setPublicURL(cfg.PublicURL); err != nil {
+	if s.urls, err = newURLs(cfg); err != nil {
 		return nil, err
 	}
 	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher
@@ -92,28 +95,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func (s *Server) setPublicURL(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := absoluteURL(raw)
-	if err != nil {
-		return fmt.Errorf("control: public URL: %w", err)
-	}
-	s.public = u
-	s.authorities = append(s.authorities, u.Host)
-	return nil
-}
-
-// absoluteURL parses a URL of the schemes http and https with a host.
-func absoluteURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%.200q is not an absolute http or https URL", raw)
-	}
-	return u, nil
 }
 
 // Sign makes a token that the server accepts.

@@ -19,6 +19,7 @@ type serveCmd struct {
 	SecondaryKey    string         `name:"secondary-access-key" help:"A second access key that is as good, with --access-key." placeholder:"KEY" group:"Server"`
 	Dev             bool           `help:"For trying out, on the loopback interface only: whoever is on this machine publishes without a token." group:"Server"`
 	PublicURL       string         `name:"public-url" help:"URL at which clients reach the server, if it is behind a proxy." placeholder:"URL" group:"Server"`
+	ContentBaseURL  string         `name:"content-base-url" help:"What the addresses of files begin with, if not the URL at which clients reach the server: the newest SDKs of Azure fetch files from certain domains only." placeholder:"URL" group:"Server"`
 	TLS             tlsFlags       `embed:"" prefix:"tls-" group:"Server"`
 	RateLimit       float64        `help:"Requests that a client may make each second, twice as many at once; negative: no limit." default:"100" group:"Server"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
@@ -52,7 +53,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	s, err := startServer(serverConfig{
 		TLS:    files,
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
-		PublicURL: c.PublicURL, RateLimit: c.RateLimit,
+		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
 		Recording: c.Recording.config(),
 		WHIP:      media,

@@ -32,10 +32,11 @@ const (
 // serverConfig says what a server in this process is made of. Listen, Data and
 // Keys are needed.
 type serverConfig struct {
-	Listen    string          // host:port; port 0 for any
-	Data      string          // directory
-	Keys      func() [][]byte // the access keys of the moment
-	PublicURL string          // where clients reach it, if not at Listen
+	Listen         string          // host:port; port 0 for any
+	Data           string          // directory
+	Keys           func() [][]byte // the access keys of the moment
+	PublicURL      string          // where clients reach it, if not at Listen
+	ContentBaseURL string          // what the addresses of files begin with, if not that
 	// TLS serves https. Nil means http.
 	TLS *certs.Files
 	// Dev lets whoever is on this machine publish without a token.
@@ -109,7 +110,7 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	api, err := control.New(control.Config{
 		Engine: engine, Store: store, CurrentKeys: cfg.Keys,
 		TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
-		PublicURL: cfg.PublicURL,
+		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
 		Recording: cfg.Recording,
 		WHIP:      cfg.WHIP,
 		Version:   version(),
