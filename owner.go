@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -26,7 +27,7 @@ func (r *Recording) record() error {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {
-			if err := r.step(due, now); err != nil {
+			if err := r.measure(func() error { return r.step(due, now) }); err != nil {
 				return err
 			}
 		}
@@ -37,6 +38,13 @@ func (r *Recording) record() error {
 		r.obey(timer.C)
 	}
 	return nil
+}
+
+// measure counts the CPU time that do takes.
+func (r *Recording) measure(do func() error) error {
+	spent, err := cpu.Measure(do)
+	r.session.stats.CPU += spent
+	return err
 }
 
 // pausing returns how long there is nothing to do.
@@ -65,6 +73,9 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 		r.deliver(c)
 	}
 	r.update(r.session.version != r.shown || len(chunks) > 0)
+	if now-r.counted >= countInterval {
+		r.count(now)
+	}
 	return nil
 }
 
@@ -148,12 +159,13 @@ func (r *Recording) finish(failure error) {
 	r.conv.detach(r)
 	r.storeCapture()
 	chunks, err := r.out.finish(s.frame)
+	r.count(r.eng.clock.now())
 	for _, c := range chunks {
 		r.deliver(c)
 	}
 	failure = errors.Join(failure, err, r.abandon())
 	r.publish(failure, r.delivery.wait())
-	r.eng.unregister(r.id)
+	r.eng.retire(r)
 	close(r.done)
 }
 

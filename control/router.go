@@ -28,8 +28,22 @@ const (
 	showConversation
 	showCall
 	health
+	ready
+	showCapacity
+	showMetrics
 	index
 )
+
+// String names the verb in metrics.
+func (v verb) String() string {
+	return [...]string{
+		start: "start", state: "state", pause: "pause", resume: "resume", stop: "stop",
+		downloadMedia: "downloadMedia", downloadMetadata: "downloadMetadata", deleteDocument: "deleteDocument",
+		listRecordings: "listRecordings", showRecording: "showRecording", showReport: "showReport",
+		listConversations: "listConversations", showConversation: "showConversation", showCall: "showCall",
+		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", index: "index",
+	}[v]
+}
 
 // call is a request that was understood.
 type call struct {
@@ -94,6 +108,9 @@ func routes() []endpoint {
 		{http.MethodGet, "conversations/{conversation}", showConversation, own{}, look, (*Server).showConversation},
 		{http.MethodGet, "call/{conversation}/state", showCall, own{}, attend, (*Server).showCall},
 		{http.MethodGet, "healthz", health, own{}, nil, (*Server).health},
+		{http.MethodGet, "readyz", ready, own{}, nil, (*Server).ready},
+		{http.MethodGet, "capacity", showCapacity, own{}, look, (*Server).showCapacity},
+		{http.MethodGet, "metrics", showMetrics, own{}, look, (*Server).showMetrics},
 		{http.MethodGet, "", index, own{}, nil, (*Server).index},
 	}
 }
