@@ -145,7 +145,7 @@ func (s *Server) tokenless(r *http.Request) bool {
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.foreign(r); s.cfg.TrustLoopback && err != nil {
-			s.fail(w, r, call{endpoint: endpoint{dialect: own{}}}, err)
+			s.refuse(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)

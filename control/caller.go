@@ -39,8 +39,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 			if strings.HasPrefix(r.URL.Path, "/whip/") {
 				whip.AllowOrigins(w.Header())
 			}
-			found, _ := s.route(r.Method, r.URL.EscapedPath(), apiVersion(r))
-			s.fail(w, r, found, err)
+			s.refuse(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))

@@ -44,6 +44,13 @@ type externalStorage struct {
 	Container string `json:"recordingDestinationContainerUrl"`
 }
 
+func (calling) request(v verb) any {
+	if v == start {
+		return callingStart{}
+	}
+	return nil
+}
+
 func (calling) arguments(v verb, body []byte) (arguments, error) {
 	if v != start {
 		return arguments{}, nil // SDKs send no body

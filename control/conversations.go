@@ -22,6 +22,10 @@ type conversationDetails struct {
 	State        recordingState       `json:"recordingState,omitempty"`
 }
 
+type conversationList struct {
+	Conversations []conversationDetails `json:"conversations"`
+}
+
 // connectionDetails is a session of WHIP.
 type connectionDetails struct {
 	Participant string     `json:"participantId"`
@@ -75,9 +79,7 @@ func (s *Server) listConversations(w http.ResponseWriter, _ *http.Request, c cal
 			list = append(list, s.describeConversation(conv))
 		}
 	}
-	reply(w, http.StatusOK, struct {
-		Conversations []conversationDetails `json:"conversations"`
-	}{list})
+	reply(w, http.StatusOK, conversationList{list})
 	return nil
 }
 
@@ -106,10 +108,13 @@ func (s *Server) showCall(w http.ResponseWriter, _ *http.Request, c call) error 
 	return nil
 }
 
+// healthAnswer is the body of an answer of /healthz.
+type healthAnswer struct {
+	Status string `json:"status"`
+}
+
 func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ call) error {
-	reply(w, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"ok"})
+	reply(w, http.StatusOK, healthAnswer{"ok"})
 	return nil
 }
 
@@ -126,4 +131,5 @@ Publish with WHIP:             POST /whip/{conversationId}
 Record:                        POST /conversations/{conversationId}/Recordings
 See what is recorded:          GET /recordings
 Download:                      GET /recording/download/{documentId}
+All there is:                  GET /openapi.json
 `

@@ -4,6 +4,8 @@ import "time"
 
 // dialect is a generation of the API: the form of what goes over the wire.
 type dialect interface {
+	// request is of the type of a request's body, nil if it should have none.
+	request(v verb) any
 	// arguments reads the body of a request.
 	arguments(v verb, body []byte) (arguments, error)
 	// answer is the status and the JSON of what was done.

@@ -43,6 +43,12 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// refuse answers a request with an error before anything was done for it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	c, _ := s.route(r.Method, r.URL.EscapedPath(), apiVersion(r)) // the dialect is good in any case
+	s.fail(w, r, c, err)
+}
+
 // fail answers with an error in the dialect of the call.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, c call, err error) {
 	p := toProblem(err)
@@ -75,6 +81,11 @@ func reply(w http.ResponseWriter, status int, body any) {
 	if err != nil {
 		panic(err) // made of strings and numbers
 	}
+	replyBytes(w, status, b)
+}
+
+// replyBytes writes JSON.
+func replyBytes(w http.ResponseWriter, status int, b []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(b)))
@@ -93,7 +104,7 @@ func (s *Server) buffer(next http.Handler) http.Handler {
 		}
 		body, err := readBody(w, r)
 		if err != nil {
-			s.fail(w, r, call{endpoint: endpoint{dialect: own{}}}, err)
+			s.refuse(w, r, err)
 			return
 		}
 		r.Body = body

@@ -41,6 +41,10 @@ type recordingDetails struct {
 	Participants []participantDetails `json:"participants"`
 }
 
+type recordingList struct {
+	Recordings []recordingDetails `json:"recordings"`
+}
+
 type chunkDetails struct {
 	DocumentID string    `json:"documentId"`
 	Index      int       `json:"index"`
@@ -187,9 +191,7 @@ func (s *Server) listRecordings(w http.ResponseWriter, r *http.Request, c call) 
 			break
 		}
 	}
-	reply(w, http.StatusOK, struct {
-		Recordings []recordingDetails `json:"recordings"`
-	}{list})
+	reply(w, http.StatusOK, recordingList{list})
 	return nil
 }
 

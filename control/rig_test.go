@@ -20,7 +20,10 @@ import (
 	"github.com/callreel/callreel/storage"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	described()
+	goleak.VerifyTestMain(m)
+}
 
 var accessKey = []byte("0123456789abcdef0123456789abcdef")
 
@@ -96,6 +99,7 @@ type answer struct {
 }
 
 // do sends a request with the rig's token. Headers are name and value in turn.
+// The answer must be as the description of the API has it.
 func (r *rig) do(method, path, body string, headers ...string) answer {
 	var reader io.Reader
 	if body != "" {
@@ -111,6 +115,9 @@ func (r *rig) do(method, path, body string, headers ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)
+	if err := described().check(req, w); err != nil {
+		r.t.Errorf("not as described: %v", err)
+	}
 	return answer{w, r.t}
 }
 

@@ -31,6 +31,7 @@ const (
 	ready
 	showCapacity
 	showMetrics
+	showOpenAPI
 	index
 )
 
@@ -41,7 +42,7 @@ func (v verb) String() string {
 		downloadMedia: "downloadMedia", downloadMetadata: "downloadMetadata", deleteDocument: "deleteDocument",
 		listRecordings: "listRecordings", showRecording: "showRecording", showReport: "showReport",
 		listConversations: "listConversations", showConversation: "showConversation", showCall: "showCall",
-		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", index: "index",
+		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", showOpenAPI: "showOpenAPI", index: "index",
 	}[v]
 }
 
@@ -111,6 +112,7 @@ func routes() []endpoint {
 		{http.MethodGet, "readyz", ready, own{}, nil, (*Server).ready},
 		{http.MethodGet, "capacity", showCapacity, own{}, look, (*Server).showCapacity},
 		{http.MethodGet, "metrics", showMetrics, own{}, look, (*Server).showMetrics},
+		{http.MethodGet, "openapi.json", showOpenAPI, own{}, nil, (*Server).showOpenAPI},
 		{http.MethodGet, "", index, own{}, nil, (*Server).index},
 	}
 }

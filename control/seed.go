@@ -21,17 +21,44 @@ const (
 	maxCallback         = 4096     // bytes
 )
 
+// seedStart is the body of a start.
+type seedStart struct {
+	OperationContext          string `json:"operationContext"`
+	RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
+	ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
+}
+
+// seedOperation is the body of what is asked of a recording.
+type seedOperation struct {
+	OperationContext string `json:"operationContext"`
+}
+
+// seedStarted and seedState are the bodies of answers.
+type seedStarted struct {
+	RecordingID string `json:"recordingId"`
+}
+
+type seedState struct {
+	RecordingState recordingState `json:"recordingState"`
+}
+
+func (seed) request(v verb) any {
+	switch v {
+	case start:
+		return seedStart{}
+	case pause, resume, stop:
+		return seedOperation{}
+	}
+	return nil
+}
+
 // arguments reads the JSON of a request. A body may be missing; what it should
 // not have is an error, except for a GET, whose body means nothing.
 func (seed) arguments(v verb, body []byte) (arguments, error) {
 	var args arguments
 	switch v {
 	case start:
-		var b struct {
-			OperationContext          string `json:"operationContext"`
-			RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
-			ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
-		}
+		var b seedStart
 		if err := decode(body, &b, strict); err != nil {
 			return args, err
 		}
@@ -40,9 +67,7 @@ func (seed) arguments(v verb, body []byte) (arguments, error) {
 			delay: time.Duration(b.ComposingDelayMs) * time.Millisecond,
 		}
 	case pause, resume, stop:
-		var b struct {
-			OperationContext string `json:"operationContext"`
-		}
+		var b seedOperation
 		if err := decode(body, &b, strict); err != nil {
 			return args, err
 		}
@@ -111,13 +136,9 @@ func badJSON(err error) error {
 func (seed) answer(v verb, done outcome) (status int, body any) {
 	switch v {
 	case start:
-		return http.StatusOK, struct {
-			RecordingID string `json:"recordingId"`
-		}{done.recording}
+		return http.StatusOK, seedStarted{done.recording}
 	case state:
-		return http.StatusOK, struct {
-			RecordingState recordingState `json:"recordingState"`
-		}{done.state}
+		return http.StatusOK, seedState{done.state}
 	default:
 		return http.StatusOK, struct{}{}
 	}
@@ -137,7 +158,7 @@ func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
-		status == http.StatusTooManyRequests:
+		status == http.StatusRequestEntityTooLarge, status == http.StatusTooManyRequests:
 	case status == http.StatusNotFound && v == start:
 	case status >= http.StatusInternalServerError:
 		status = http.StatusInternalServerError

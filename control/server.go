@@ -70,6 +70,7 @@ type Server struct {
 
 	readiness *readiness
 	metrics   *metrics
+	openAPI   []byte // the description of the API
 
 	mu      sync.Mutex
 	origins map[string]origin // of recordings that may still run, by ID
@@ -99,6 +100,9 @@ func New(cfg Config) (*Server, error) {
 		s.log.Warn("not ready", "failing", name, "error", err)
 	}}
 	if s.metrics, err = s.newMetrics(); err != nil {
+		return nil, err
+	}
+	if s.openAPI, err = describeAPI(s.routes, cfg.Version, s.urls.content); err != nil {
 		return nil, err
 	}
 	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher

@@ -1,0 +1,18 @@
+package control
+
+// DescribeAPI is the description of the API that a server hands out.
+func DescribeAPI() ([]byte, error) { return describeAPI(routes(), "test", "http://127.0.0.1:8080") }
+
+// Route is a row of the routing table.
+type Route struct {
+	Method, Path, Document string // Path as in the table, and as in the description
+	Verb                   string
+}
+
+// Routes is the routing table.
+func Routes() (out []Route) {
+	for _, e := range routes() {
+		out = append(out, Route{e.method, e.path, documentPath(e.path), e.verb.String()})
+	}
+	return out
+}
