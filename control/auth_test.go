@@ -117,7 +117,7 @@ func TestKeysChange(t *testing.T) {
 	keys := [][]byte{first, second}
 	r := newRig(t, func(c *control.Config) { c.AccessKeys, c.CurrentKeys = nil, func() [][]byte { return keys } })
 	old := r.token // of the first key
-	keys = [][]byte{second, third}
+	keys[0], keys[1] = second, third
 	if a := r.do("GET", "/recordings", ""); a.Code != 401 {
 		t.Errorf("a token of the key that is gone: %d", a.Code)
 	}

@@ -52,6 +52,6 @@ func (k *keyring) set(keys [][]byte) error {
 		}
 		signer.Keys = append(signer.Keys, derived)
 	}
-	k.access, k.signer = keys, signer
+	k.access, k.signer = slices.Clone(keys), signer // the source may change its own
 	return nil
 }

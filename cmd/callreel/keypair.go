@@ -74,7 +74,8 @@ func (k *keyFiles) current() [][]byte {
 			k.log.Warn("access keys can't be read: those that were are still good", "error", err)
 		}
 	}
-	return k.keys[:]
+	keys := k.keys // a copy, as they may change
+	return keys[:]
 }
 
 // keysCmd looks after the access keys of a server on this machine.

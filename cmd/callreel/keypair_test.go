@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -76,6 +77,51 @@ func TestKeysAreRotated(t *testing.T) {
 			t.Error("a broken file ends the key that was")
 		}
 	})
+}
+
+// A server that runs refuses, after a rotation, what was signed with the key
+// that is gone, and lets in what was signed with the others.
+func TestServeTakesInRotatedKeys(t *testing.T) {
+	s := serve(t, t.TempDir())
+	list := func() error {
+		status, tok, stderr := call(t, "token", "--data", s.data, "--scope", "read")
+		api, err := client.New(client.Config{Endpoint: s.url, Token: strings.TrimSpace(tok)})
+		if status != 0 || err != nil {
+			t.Fatal(status, stderr, err)
+		}
+		_, err = api.Recordings(t.Context(), 1)
+		return err
+	}
+	status, old, _ := call(t, "token", "--data", s.data, "--scope", "read")
+	if err := list(); status != 0 || err != nil {
+		t.Fatal(status, err)
+	}
+	if status, _, stderr := call(t, "keys", "rotate", "--data", s.data); status != 0 {
+		t.Fatal(stderr)
+	}
+	if err := list(); err != nil {
+		t.Errorf("at once, with the key that was secondary: %v", err)
+	}
+	api, err := client.New(client.Config{Endpoint: s.url, Token: strings.TrimSpace(old)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * keyInterval); ; <-tick.C {
+		if _, err = api.Recordings(t.Context(), 1); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the key that is gone is still good")
+		}
+	}
+	if refused, ok := errors.AsType[*client.Error](err); !ok || refused.StatusCode != 401 {
+		t.Errorf("the key that is gone: %v", err)
+	}
+	if err := list(); err != nil {
+		t.Errorf("the primary key: %v", err)
+	}
 }
 
 // Both keys of the flags sign requests; a token is signed with the first.
