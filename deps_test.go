@@ -54,7 +54,7 @@ var layers = []layer{
 	{"control/...", "", "", "what the server serves knows nothing of the server"},
 	{"events", foundation + " cluster", "github.com/pion/webrtc", "events are delivered whoever made them"},
 	{"cluster", foundation, "github.com/pion/webrtc", "what nodes share is below all that they do"},
-	{"client", "", "github.com/pion/webrtc", "a client of the API links no media code"},
+	{"client", "internal/hmacauth", "github.com/pion/webrtc", "a client of the API signs requests, and links no media code"},
 	{"bench", foundation + " . ingest/... storage client internal/...", "", "the bench measures what users run"},
 	{"internal/hmacauth", "", "github.com/pion/webrtc", "a signature is of an HTTP request"},
 	{"internal/capture", foundation + " ingest", web, "a capture holds what a source hands over"},
