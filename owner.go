@@ -180,6 +180,9 @@ func (r *Recording) publish(failure, undelivered error) {
 	r.become(state)
 	final := r.Result()
 	r.tell(Event{Type: Ended, Result: &final, Err: final.Err})
+	if final.Err == nil {
+		r.tell(Event{Type: Delivered, Result: &final})
+	}
 }
 
 // pauses returns the pauses up to now. The one that a stop begins is none.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,10 +14,8 @@ const repeatWindow = 24 * time.Hour
 // Log is a sequence of messages that are kept for some time. The methods are
 // safe for concurrent use.
 type Log struct {
-	name    string
-	subject string
-	js      jetstream.JetStream
-	stream  jetstream.Stream
+	name string
+	in   messages
 }
 
 // Message is one of a log.
@@ -28,25 +25,16 @@ type Message struct {
 	Data     []byte
 }
 
-// Log opens a log whose messages are kept for keep, and which is made if it is
-// not there. Names are letters, digits, hyphens and underscores.
-func (n *Node) Log(ctx context.Context, name string, keep time.Duration) (*Log, error) {
-	l := &Log{name: name, subject: "log." + name, js: n.js}
-	var err error
-	l.stream, err = n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: "LOG_" + name, Subjects: []string{l.subject}, Storage: jetstream.FileStorage,
-		MaxAge: keep, Duplicates: min(repeatWindow, keep), MaxMsgSize: maxValue,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cluster: open log %s: %w", name, err)
-	}
-	return l, nil
+// messages is where the messages of a log are.
+type messages interface {
+	append(ctx context.Context, id string, data []byte) error
+	after(ctx context.Context, sequence uint64) (Message, error)
 }
 
 // Append adds a message. One whose id was there within a day is not added
 // again, and no error.
 func (l *Log) Append(ctx context.Context, id string, data []byte) error {
-	if _, err := l.js.Publish(ctx, l.subject, data, jetstream.WithMsgID(id)); err != nil {
+	if err := l.in.append(ctx, id, data); err != nil {
 		return fmt.Errorf("cluster: append to log %s: %w", l.name, err)
 	}
 	return nil
@@ -55,12 +43,41 @@ func (l *Log) Append(ctx context.Context, id string, data []byte) error {
 // After returns the first message behind a sequence number, 0 for the oldest
 // that is kept. There being none is ErrNotExist.
 func (l *Log) After(ctx context.Context, sequence uint64) (Message, error) {
-	m, err := l.stream.GetMsg(ctx, sequence+1, jetstream.WithGetMsgSubject(l.subject))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		err = ErrNotExist
-	}
+	m, err := l.in.after(ctx, sequence)
 	if err != nil {
 		return Message{}, fmt.Errorf("cluster: read log %s: %w", l.name, err)
+	}
+	return m, nil
+}
+
+// stream is a stream of NATS.
+type stream struct {
+	subject string
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+}
+
+var _ messages = (*stream)(nil)
+
+func (n *Node) stream(ctx context.Context, name string, keep time.Duration) (*stream, error) {
+	s := &stream{subject: "log." + name, js: n.js}
+	var err error
+	s.stream, err = n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: "LOG_" + name, Subjects: []string{s.subject}, Storage: jetstream.FileStorage,
+		MaxAge: keep, Duplicates: min(repeatWindow, keep), MaxMsgSize: maxValue,
+	})
+	return s, err
+}
+
+func (s *stream) append(ctx context.Context, id string, data []byte) error {
+	_, err := s.js.Publish(ctx, s.subject, data, jetstream.WithMsgID(id))
+	return err
+}
+
+func (s *stream) after(ctx context.Context, sequence uint64) (Message, error) {
+	m, err := s.stream.GetMsg(ctx, sequence+1, jetstream.WithGetMsgSubject(s.subject))
+	if err != nil {
+		return Message{}, typed(err)
 	}
 	return Message{m.Sequence, m.Time, m.Data}, nil
 }

@@ -36,7 +36,7 @@ type Config struct {
 }
 
 // Node is a member of a cluster, of one so far. Its methods are safe for
-// concurrent use.
+// concurrent use, but for Close.
 type Node struct {
 	id     string
 	log    *slog.Logger
@@ -44,6 +44,7 @@ type Node struct {
 	conn   *nats.Conn
 	js     jetstream.JetStream
 	lock   *os.File
+	memory *memory // instead of all this
 }
 
 // Open starts a node on the state in cfg.Dir. Close it.
@@ -146,15 +147,44 @@ func replaceFile(file string, content []byte) error {
 // ID names the node. It is the same after a restart.
 func (n *Node) ID() string { return n.id }
 
+// Table opens a table, which is made if it is not there. Names are letters,
+// digits, hyphens and underscores.
+func (n *Node) Table(ctx context.Context, name string) (*Table, error) {
+	if n.memory != nil {
+		return &Table{name, n.memory.table(name)}, nil
+	}
+	in, err := n.bucket(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("cluster: open table %s: %w", name, err)
+	}
+	return &Table{name, in}, nil
+}
+
+// Log opens a log whose messages are kept for keep, and which is made if it is
+// not there. Names are letters, digits, hyphens and underscores.
+func (n *Node) Log(ctx context.Context, name string, keep time.Duration) (*Log, error) {
+	if n.memory != nil {
+		return &Log{name, n.memory.log(name, keep)}, nil
+	}
+	in, err := n.stream(ctx, name, keep)
+	if err != nil {
+		return nil, fmt.Errorf("cluster: open log %s: %w", name, err)
+	}
+	return &Log{name, in}, nil
+}
+
 // Ready reports whether the node can read and write.
 func (n *Node) Ready(ctx context.Context) error {
+	if n.memory != nil {
+		return nil
+	}
 	if _, err := n.js.AccountInfo(ctx); err != nil {
 		return fmt.Errorf("cluster: not ready: %w", err)
 	}
 	return nil
 }
 
-// Close ends the node. What was answered is kept.
+// Close ends the node. What was answered is kept. Closing twice is harmless.
 func (n *Node) Close() error {
 	if n.conn != nil {
 		n.conn.Close()
@@ -166,5 +196,7 @@ func (n *Node) Close() error {
 	if n.lock == nil {
 		return nil
 	}
-	return n.lock.Close()
+	lock := n.lock
+	n.lock = nil
+	return lock.Close()
 }

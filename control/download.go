@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -9,19 +8,16 @@ import (
 	"strings"
 
 	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/storage"
 )
 
 // download hands out a chunk or its metadata, or the part of it that the
 // request wants (RFC 9110, section 14).
 func (s *Server) download(w http.ResponseWriter, r *http.Request, c call) error {
-	recording, chunk, err := parseDocument(c.document)
+	rec, chunk, err := s.document(c)
 	if err != nil {
 		return err
 	}
-	if err := s.checkSees(r.Context(), c, recording); err != nil {
-		return err
-	}
+	recording := rec.ID
 	if c.verb == downloadMedia {
 		return s.serveObject(w, r, callreel.MediaKey(recording, chunk), "video/mp4", c.document+".mp4")
 	}
@@ -61,7 +57,7 @@ func parseDocument(id string) (recording string, chunk int, err error) {
 	number, recording, _ := strings.Cut(id, "-")
 	chunk, err = strconv.Atoi(number)
 	if err != nil || chunk < 0 || !isRecordingID(recording) || callreel.DocumentID(recording, chunk) != id {
-		return "", 0, notFound("there is no such document")
+		return "", 0, errNoDocument
 	}
 	return recording, chunk, nil
 }
@@ -71,18 +67,6 @@ var recordingID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // isRecordingID tells what may name a recording, and so a directory of the
 // store, from what never does.
 func isRecordingID(id string) bool { return recordingID.MatchString(id) }
-
-// checkSees makes sure that the call's token is good for the recording.
-func (s *Server) checkSees(ctx context.Context, c call, recording string) error {
-	if c.claims.Conversation == "" {
-		return nil
-	}
-	d, err := s.details(ctx, recording)
-	if err == nil && !c.sees(d.Conversation) {
-		err = storage.ErrNotExist
-	}
-	return err
-}
 
 var (
 	goodRange  = regexp.MustCompile(`^bytes=(\d+-\d*|-\d+)$`)

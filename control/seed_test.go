@@ -101,7 +101,8 @@ func TestSeed(t *testing.T) {
 		{"DELETE", call + "/RID", `{"operationContext":"b"}`, 200, `{}`},
 		{"GET", call + "/RID", "", 400, "8522"},
 		{"POST", call + "/RID/Resume", "", 400, "8522"},
-		{"DELETE", call + "/RID", "", 400, "8522"},
+		{"DELETE", call + "/RID", "", 200, `{}`},
+		{"DELETE", "/conversations/room-2/recordings/RID", "", 400, "8522"},
 	}, id)
 	if again := r.start("room-1"); again == id {
 		t.Error("two recordings have the same ID")

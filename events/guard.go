@@ -65,11 +65,8 @@ func (g Guard) allows(a netip.Addr, scheme string) bool {
 // checkURL finds what is wrong with the address of a webhook before it is called.
 func (g Guard) checkURL(raw string) error {
 	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return invalid("the endpoint is not an absolute http or https URL")
-	case u.User != nil:
-		return invalid("the endpoint has a user name: put credentials into a header")
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !g.allows(a, u.Scheme) {
 		return invalid("the endpoint: %w", ErrBlocked)

@@ -14,8 +14,8 @@ var delays = [...]time.Duration{
 }
 
 // jitter is what a wait may be longer than it is, as a fraction of it, so that
-// not all come back at once.
-const jitter = 0.1
+// not all come back at once. With it, all of delays still fits into a day.
+const jitter = 0.05
 
 // delayAfter is how long to wait after so many attempts, the last of which got
 // that status; 0 if it got none.

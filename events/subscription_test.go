@@ -225,7 +225,6 @@ func TestBadSubscriptions(t *testing.T) {
 		"http":         func(s *events.Subscription) { s.Endpoint = "http://hook.test/" },
 		"ftp":          func(s *events.Subscription) { s.Endpoint = "ftp://hook.test/" },
 		"relative":     func(s *events.Subscription) { s.Endpoint = "/in" },
-		"user name":    func(s *events.Subscription) { s.Endpoint = "https://a:b@hook.test/" },
 		"loopback":     func(s *events.Subscription) { s.Endpoint = "https://127.0.0.1/" },
 		"link-local":   func(s *events.Subscription) { s.Endpoint = "https://169.254.169.254/latest/meta-data" },
 		"private IPv6": func(s *events.Subscription) { s.Endpoint = "https://[fd00::1]/" },
