@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/callreel/callreel/client"
 )
 
 // withEachSDK runs a test with every version of Azure's SDK.
@@ -151,24 +149,4 @@ func TestSDKRepeatsWhatWasLost(t *testing.T) {
 			t.Errorf("%+v", all)
 		}
 	})
-}
-
-// The Go client signs with the access key too.
-func TestClientSigns(t *testing.T) {
-	t.Parallel()
-	s := serveTLS(t)
-	api, err := client.New(client.Config{Endpoint: s.url, AccessKey: s.keyBytes(), HTTPClient: s.http})
-	must(t, err)
-	id, err := api.StartRecording(t.Context(), "room 1/?", client.StartOptions{OperationContext: "mine"})
-	must(t, err)
-	state, err := api.RecordingState(t.Context(), "room 1/?", id)
-	if err != nil || state != client.Active {
-		t.Errorf("%s, %v", state, err)
-	}
-	must(t, api.StopRecording(t.Context(), "room 1/?", id))
-	for r, err := range api.Recordings(t.Context(), client.RecordingFilter{}) {
-		if err != nil || r.ID != id {
-			t.Errorf("%+v, %v", r, err)
-		}
-	}
 }

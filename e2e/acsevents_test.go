@@ -28,10 +28,16 @@ func (a sdk) serveEvents() (s secure, content string) {
 	if content == "" {
 		content = s.url
 	}
-	if s.request(http.MethodGet, "/subscriptions", "").status == http.StatusNotFound { // GATE
-		a.t.Skip("this server has no subscriptions yet")
-	}
+	s.needsEvents()
 	return s, content
+}
+
+// needsEvents skips the test if the server has no subscriptions.
+func (s *server) needsEvents() {
+	s.t.Helper()
+	if s.request(http.MethodGet, "/subscriptions", "").status == http.StatusNotFound { // GATE
+		s.t.Skip("this server has no subscriptions yet")
+	}
 }
 
 // needsFlag skips the test if callreel serve does not know a flag.
