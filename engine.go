@@ -197,14 +197,16 @@ func (e *Engine) unregister(id string) {
 	e.mu.Unlock()
 }
 
-// forget drops an empty conversation, whose lock is held: an engine's lock is
-// taken after a conversation's, never before.
-func (e *Engine) forget(c *Conversation) {
+// forget drops an empty conversation, whose lock is held, if it is known: an
+// engine's lock is taken after a conversation's, never before.
+func (e *Engine) forget(c *Conversation) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.conversations[c.id] == c {
-		delete(e.conversations, c.id)
+	if e.conversations[c.id] != c {
+		return false
 	}
+	delete(e.conversations, c.id)
+	return true
 }
 
 // Close stops all recordings and waits until they have ended or ctx has. It

@@ -5,6 +5,15 @@ import "time"
 // EventType says what an Event is about.
 type EventType string
 
+// The events of a call: its roster as the sources tell it. A call begins with its
+// first participant and ends when nobody is left in it and it is not recorded.
+const (
+	CallStarted       EventType = "CallStarted"
+	CallEnded         EventType = "CallEnded"
+	ParticipantJoined EventType = "ParticipantJoined" // Participant
+	ParticipantLeft   EventType = "ParticipantLeft"   // Participant
+)
+
 // The events of a recording.
 const (
 	StateChanged EventType = "StateChanged" // to State
@@ -17,13 +26,17 @@ const (
 	CaptureFailed EventType = "CaptureFailed" // something is not in the capture: Err; the recording goes on
 )
 
-// Event tells what happened to a recording.
+// Event tells what happened to a recording, or in a call.
 type Event struct {
 	Type         EventType
 	Time         time.Time
 	Conversation string
-	Recording    string
-	State        State // at that time
+	// Call names the call, one of possibly several of the conversation. Empty
+	// where nobody has been in it.
+	Call        string
+	Participant *ParticipantInfo
+	Recording   string
+	State       State // of the recording, at that time
 	Chunk        *Chunk
 	Result       *Result
 	Alarm        *Alarm

@@ -61,6 +61,10 @@ func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05
 // metadata describes a chunk that has just ended.
 func (r *Recording) metadata(c Chunk, bytes chunkBytes, pauses []Pause, people []ParticipantInfo) ([]byte, error) {
 	cfg := r.cfg
+	end := c.StartTime.Add(c.Duration)
+	for _, p := range pauses {
+		end = end.Add(p.Duration)
+	}
 	m := Metadata{
 		ResourceID:      r.eng.cfg.ResourceID,
 		CallID:          cfg.Conversation,
@@ -87,7 +91,7 @@ func (r *Recording) metadata(c Chunk, bytes chunkBytes, pauses []Pause, people [
 	}
 	seen := make(map[string]bool)
 	for _, p := range people {
-		if !seen[p.ID] {
+		if !seen[p.ID] && p.Joined.Compare(end) <= 0 && (p.Left.IsZero() || p.Left.Compare(c.StartTime) >= 0) {
 			seen[p.ID] = true
 			m.Participants = append(m.Participants, ParticipantMetadata{p.ID})
 		}

@@ -22,7 +22,8 @@ func (s *Server) authorize(r *http.Request, c call) (token.Claims, error) {
 	if len(c.scopes) == 0 || c.verb == showCall && s.tokenless(r) {
 		return token.Claims{}, nil
 	}
-	claims, err := s.verify(r)
+	from := callerOf(r)
+	claims, err := from.claims, from.err
 	if err != nil {
 		return claims, err
 	}
@@ -38,43 +39,47 @@ func (s *Server) authorize(r *http.Request, c call) (token.Claims, error) {
 	return claims, err
 }
 
-// verify returns what the token of a request says, its conversation in
-// canonical form.
-func (s *Server) verify(r *http.Request) (token.Claims, error) {
-	auth := r.Header.Get("Authorization")
-	if scheme, _, _ := strings.Cut(auth, " "); strings.EqualFold(scheme, hmacauth.Scheme) {
-		return s.verifySignature(r)
+// verify returns what the credentials of a request allow, the conversation in
+// canonical form, and a name for who has them.
+func (s *Server) verify(r *http.Request) (claims token.Claims, client string, err error) {
+	auth := r.Header.Values("Authorization")
+	if len(auth) > 1 {
+		return claims, "", fmt.Errorf("%w: there are several Authorization headers", token.ErrMalformed)
 	}
-	tok, err := token.FromHeader(auth)
+	access, signer := s.keys.now()
+	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, hmacauth.Scheme) {
+		return s.verifySignature(r, access)
+	}
+	tok, err := token.FromHeader(r.Header.Get("Authorization"))
 	if err != nil {
-		return token.Claims{}, err
+		return claims, "", err
 	}
-	claims, err := s.tokens.Verify(tok)
-	if err != nil || claims.Conversation == "" {
-		return claims, err
+	if claims, err = signer.Verify(tok); err != nil {
+		return claims, "", err
 	}
-	if claims.Conversation, err = canonicalID(claims.Conversation); err != nil {
-		return claims, fmt.Errorf("%w: %w", token.ErrMalformed, err)
+	if claims.Conversation != "" {
+		if claims.Conversation, err = canonicalID(claims.Conversation); err != nil {
+			return claims, "", fmt.Errorf("%w: %w", token.ErrMalformed, err)
+		}
 	}
-	return claims, nil
+	return claims, subject(claims, tok), nil
 }
 
 // verifySignature checks a request that is signed with an access key, whose
 // owner may do everything but publish as somebody.
-func (s *Server) verifySignature(r *http.Request) (token.Claims, error) {
+func (s *Server) verifySignature(r *http.Request, keys [][]byte) (claims token.Claims, client string, err error) {
 	body, err := io.ReadAll(r.Body) // it is in memory: see buffer
 	if err != nil {
-		return token.Claims{}, err
+		return claims, "", err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	v := hmacauth.Verifier{Keys: s.cfg.AccessKeys}
-	if s.public != nil {
-		v.Authorities = []string{s.public.Host}
+	for _, key := range keys {
+		v := hmacauth.Verifier{Keys: [][]byte{key}, Authorities: s.urls.hosts}
+		if err = v.Verify(r, body, time.Now()); err == nil {
+			return token.Claims{Scopes: []token.Scope{token.Control, token.Read}}, "key " + fingerprint(key), nil
+		}
 	}
-	if err := v.Verify(r, body, time.Now()); err != nil {
-		return token.Claims{}, err
-	}
-	return token.Claims{Scopes: []token.Scope{token.Control, token.Read}}, nil
+	return claims, "", err
 }
 
 // isOf reports whether the call may be about a recording of that conversation.
@@ -93,7 +98,8 @@ func (s *Server) publisher(r *http.Request, conversation string) (whip.Grant, er
 		q := r.URL.Query()
 		return grant(q.Get("participant"), q.Get("name"), q.Get("role"))
 	}
-	claims, err := s.verify(r)
+	from := callerOf(r)
+	claims, err := from.claims, from.err
 	if err != nil {
 		return whip.Grant{}, fmt.Errorf("%w: %w", whip.ErrUnauthorized, err)
 	}
@@ -151,7 +157,7 @@ func (s *Server) foreign(r *http.Request) error {
 	forbidden := func(message string) error {
 		return &problem{status: http.StatusForbidden, code: codeForbidden, message: message}
 	}
-	if !isLoopback(r.Host) && (s.public == nil || !strings.EqualFold(r.Host, s.public.Host)) {
+	if !isLoopback(r.Host) && !s.urls.names(r.Host) {
 		return forbidden("the host is not this machine's loopback address: give the server a public URL")
 	}
 	switch r.Method {

@@ -2,11 +2,13 @@ package control_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/internal/hmacauth"
 	"github.com/callreel/callreel/internal/token"
 )
 
@@ -106,6 +108,35 @@ func TestSecondAccessKey(t *testing.T) {
 	}
 	if a := r.do("GET", "/recordings", "", "Authorization", "Bearer "+rotated.token); a.Code != 401 {
 		t.Errorf("unknown key: %d", a.Code)
+	}
+}
+
+// Keys that change while the server runs.
+func TestKeysChange(t *testing.T) {
+	first, second, third := accessKey, []byte("another key of thirty-two bytes.."), []byte("a third key, of thirty-two bytes.")
+	keys := [][]byte{first, second}
+	r := newRig(t, func(c *control.Config) { c.AccessKeys, c.CurrentKeys = nil, func() [][]byte { return keys } })
+	old := r.token // of the first key
+	keys = [][]byte{second, third}
+	if a := r.do("GET", "/recordings", ""); a.Code != 401 {
+		t.Errorf("a token of the key that is gone: %d", a.Code)
+	}
+	for _, key := range keys {
+		req := httptest.NewRequest("GET", "http://127.0.0.1:8080/recordings", nil)
+		hmacauth.Sign(req, key, nil, time.Now())
+		w := httptest.NewRecorder()
+		r.handler.ServeHTTP(w, req)
+		if w.Code != 200 {
+			t.Errorf("signed with %q: %d %s", key, w.Code, w.Body)
+		}
+	}
+	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Read}})
+	if a := r.do("GET", "/recordings", ""); a.Code != 200 || r.token == old {
+		t.Errorf("a token of the new primary key: %d", a.Code)
+	}
+	keys = nil
+	if a := r.do("GET", "/recordings", ""); a.Code != 200 {
+		t.Errorf("no keys at all: %d, want those that were", a.Code)
 	}
 }
 

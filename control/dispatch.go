@@ -28,7 +28,7 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		s.page.ServeHTTP(w, r)
 		return
 	}
-	c, err := s.route(r.Method, path, r.URL.Query().Get("api-version"))
+	c, err := s.route(r.Method, path, apiVersion(r))
 	if err == nil {
 		c.claims, err = s.authorize(r, c)
 	}
@@ -50,8 +50,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, c call, err error)
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
 	}
-	if p.retry {
-		h.Set("Retry-After", strconv.Itoa(retrySeconds))
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")

@@ -6,7 +6,8 @@
 // conversation and recording that it is about. The dialect alone decides about
 // the form of bodies, statuses and errors, so that several generations of the
 // API of Azure Communication Services can be served by one set of operations.
-// The one that is here is that of the private preview of April 2021, the seed.
+// They are that of the private preview of April 2021, the seed; those of the
+// previews of 2021; and that of the released clients.
 //
 // The package records nothing itself, keeps no state that must outlive it, and
 // sends nothing to anybody: the address for state callbacks is checked and kept,
@@ -23,7 +24,8 @@
 // # Who may
 //
 // Every request but those for the page, the index and the health needs a bearer
-// token (RFC 6750) as package token makes them; one that is limited to a
-// conversation is good for nothing else. With [Config.TrustLoopback] publishers
-// need none.
+// token (RFC 6750) as package token makes them, or a signature with an access
+// key; a token that is limited to a conversation is good for nothing else. With
+// [Config.TrustLoopback] publishers need none. Who makes too many requests is
+// told when to come again ([Config.RateLimit]).
 package control

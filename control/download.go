@@ -22,11 +22,14 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, c call) error 
 	if err := s.checkSees(r.Context(), c, recording); err != nil {
 		return err
 	}
-	key, contentType, name := callreel.MediaKey(recording, chunk), "video/mp4", c.document+".mp4"
-	if c.verb == downloadMetadata {
-		key, contentType, name = callreel.MetadataKey(recording, chunk), "application/json", c.document+".json"
+	if c.verb == downloadMedia {
+		return s.serveObject(w, r, callreel.MediaKey(recording, chunk), "video/mp4", c.document+".mp4")
 	}
-	return s.serveObject(w, r, key, contentType, name)
+	key, name := callreel.MetadataKey(recording, chunk), c.document+".json"
+	if c.dialect == (content{}) {
+		return s.serveMetadata(w, r, key, name)
+	}
+	return s.serveObject(w, r, key, "application/json", name) // it is kept in the form of the seed
 }
 
 func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, key, contentType, name string) error {
@@ -34,19 +37,23 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, key, conten
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
-	h.Set("Cache-Control", "private, no-cache")
-	if obj.ETag != "" {
-		h.Set("ETag", obj.ETag)
-	}
+	setFileHeaders(w.Header(), contentType, name, obj.ETag)
 	repairRange(r.Header)
 	http.ServeContent(w, r, "", obj.ModTime, obj)
 	if err := obj.Close(); err != nil {
 		s.log.WarnContext(r.Context(), "close object", "key", key, "error", err)
 	}
 	return nil
+}
+
+// setFileHeaders describes a file; etag may be empty.
+func setFileHeaders(h http.Header, contentType, name, etag string) {
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
+	h.Set("Cache-Control", "private, no-cache")
+	if etag != "" {
+		h.Set("ETag", etag)
+	}
 }
 
 // parseDocument takes apart what callreel.DocumentID makes.

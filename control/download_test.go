@@ -27,13 +27,14 @@ func (r *rig) ask(method, path, host string, headers ...string) answer {
 	return answer{w, r.t}
 }
 
-// put stores what a recording of one chunk would leave.
+// put stores what a recording of one chunk would leave, with the metadata file
+// storedMetadata.
 func (r *rig) put(document, media string, result []byte) {
 	r.t.Helper()
 	_, recording, _ := strings.Cut(document, "-")
 	for key, body := range map[string]string{
 		callreel.MediaKey(recording, 0):    media,
-		callreel.MetadataKey(recording, 0): `{"chunkIndex":0}`,
+		callreel.MetadataKey(recording, 0): storedMetadata,
 		callreel.ResultKey(recording):      string(result),
 	} {
 		if body == "" && key == callreel.ResultKey(recording) {
@@ -89,7 +90,7 @@ func TestDownload(t *testing.T) {
 		t.Errorf("If-Range: %d", a.Code)
 	}
 	meta := r.do("GET", "/Recording/Download/0-old/Metadata", "")
-	if meta.Code != 200 || meta.Body.String() != `{"chunkIndex":0}` || meta.Header().Get("Content-Type") != "application/json" {
+	if meta.Code != 200 || meta.Body.String() != storedMetadata || meta.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("metadata: %d %s %v", meta.Code, meta.Body, meta.Header())
 	}
 }

@@ -24,6 +24,7 @@ const (
 	codeMode             = "8562" // mode not supported
 	codeState            = "8585" // not valid in the current state
 	codeInternal         = "9999"
+	codeTooMany          = "TooManyRequests" // there is none of the service's
 )
 
 // retrySeconds is how long a client is told to wait when there is no room.
@@ -36,7 +37,8 @@ type problem struct {
 	message string
 	target  string // the parameter that is wrong
 	allow   string // the methods that are possible
-	retry   bool   // the same may be possible later
+
+	retryAfter int // seconds after which the same may be possible; 0: never
 }
 
 func (p *problem) Error() string { return p.message }
@@ -96,10 +98,11 @@ func toProblem(err error) *problem {
 	}
 	for _, k := range known() {
 		if errors.Is(err, k.err) {
-			return &problem{
-				status: k.status, code: k.code, message: err.Error(),
-				retry: k.status == http.StatusServiceUnavailable,
+			p := &problem{status: k.status, code: k.code, message: err.Error()}
+			if p.status == http.StatusServiceUnavailable {
+				p.retryAfter = retrySeconds
 			}
+			return p
 		}
 	}
 	if fault.Of(err) == fault.Caller {

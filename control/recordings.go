@@ -48,6 +48,10 @@ type chunkDetails struct {
 	DurationMs int64     `json:"durationMs"`
 	Bytes      int64     `json:"bytes"`
 	EndReason  string    `json:"endReason"`
+
+	ContentLocation  string `json:"contentLocation"`
+	MetadataLocation string `json:"metadataLocation"`
+	DeleteLocation   string `json:"deleteLocation"`
 }
 
 type pauseDetails struct {
@@ -63,7 +67,7 @@ type participantDetails struct {
 }
 
 // describe puts a result into the words of the API.
-func describe(res callreel.Result) recordingDetails {
+func (s *Server) describe(res callreel.Result) recordingDetails {
 	d := recordingDetails{
 		ID: res.ID, Conversation: res.Conversation, State: res.State.String(),
 		StartTime: res.StartTime, DurationMs: res.Duration.Milliseconds(), EndReason: res.EndReason, Verdict: res.Verdict,
@@ -72,9 +76,11 @@ func describe(res callreel.Result) recordingDetails {
 		Participants: describeParticipants(res.Participants),
 	}
 	for _, c := range res.Chunks {
+		content, metadata, del := s.contentURLs(c.DocumentID)
 		d.Chunks = append(d.Chunks, chunkDetails{
 			DocumentID: c.DocumentID, Index: c.Index, StartTime: c.StartTime,
 			DurationMs: c.Duration.Milliseconds(), Bytes: c.Bytes, EndReason: c.EndReason,
+			ContentLocation: content, MetadataLocation: metadata, DeleteLocation: del,
 		})
 	}
 	for _, p := range res.Pauses {
@@ -109,7 +115,7 @@ func (s *Server) running(rec *callreel.Recording) recordingDetails {
 	if len(res.Participants) == 0 {
 		res.Participants = rec.Conversation().Info().Participants
 	}
-	d := describe(res)
+	d := s.describe(res)
 	s.mu.Lock()
 	from := s.origins[rec.ID()]
 	s.mu.Unlock()
@@ -142,7 +148,7 @@ func (s *Server) stored(ctx context.Context, id string) (d recordingDetails, err
 	if res.EndReason == callreel.EndError {
 		res.State = callreel.Failed
 	}
-	return describe(res), nil
+	return s.describe(res), nil
 }
 
 // visible finds the recording of a request that may see it.

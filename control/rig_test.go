@@ -50,7 +50,7 @@ func openRig(t testing.TB, dir string, change func(*control.Config)) *rig {
 	})
 	r.check(err)
 	cfg := control.Config{
-		Engine: r.engine, Store: r.store, AccessKeys: [][]byte{accessKey},
+		Engine: r.engine, Store: r.store, AccessKeys: [][]byte{accessKey}, RateLimit: -1,
 		Recording: callreel.RecordingConfig{
 			Width: 320, Height: 180, Delay: 200 * time.Millisecond,
 			Video: callreel.VideoSettings{Options: map[string]string{"preset": "ultrafast", "bf": "0"}},

@@ -133,6 +133,9 @@ func (s *Server) route(method, escapedPath, apiVersion string) (call, error) {
 	}
 }
 
+// apiVersion is what clients of the released API and its previews say.
+func apiVersion(r *http.Request) string { return r.URL.Query().Get("api-version") }
+
 // match holds a path against a pattern and returns the parameters, still escaped.
 func match(pattern string, segments []string) (params map[string]string, ok bool) {
 	names := strings.Split(pattern, "/")

@@ -136,7 +136,8 @@ type flatError struct {
 func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
+		status == http.StatusTooManyRequests:
 	case status == http.StatusNotFound && v == start:
 	case status >= http.StatusInternalServerError:
 		status = http.StatusInternalServerError

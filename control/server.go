@@ -3,10 +3,8 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"github.com/callreel/callreel"
@@ -16,15 +14,19 @@ import (
 	"github.com/callreel/callreel/storage"
 )
 
-// Config says how a Server works. Engine, Store and AccessKeys are needed.
+// Config says how a Server works. Engine, Store and access keys are needed.
 type Config struct {
 	// Engine holds the calls and records them. The server does not close it.
 	Engine *callreel.Engine
 	// Store is where the engine keeps finished files.
 	Store storage.Store
-	// AccessKeys are the secrets that tokens are derived from, see
-	// token.DeriveKey. Any is good, so that keys can be changed.
+	// AccessKeys are the secrets that sign requests and that tokens are derived
+	// from, see token.DeriveKey. Any is good, so that keys can be rotated; the
+	// first one signs.
 	AccessKeys [][]byte
+	// CurrentKeys, where not nil, returns the access keys of the moment instead
+	// of AccessKeys. It is asked for each request.
+	CurrentKeys func() [][]byte
 	// TrustLoopback is for a server that listens on the loopback interface only:
 	// who can reach it may publish without a token, under the names in the query.
 	// Requests that come by way of another site or a proxy are kept out.
@@ -32,6 +34,17 @@ type Config struct {
 	// PublicURL is where clients reach the server, if that is not where it
 	// listens: scheme and host. Optional.
 	PublicURL string
+	// ListenURL is where the server listens, for the addresses of files if there
+	// is no PublicURL.
+	ListenURL string
+	// ContentBaseURL is what the addresses of files begin with, if that is not
+	// where clients reach the server: some SDKs fetch files from certain domains
+	// only. Optional.
+	ContentBaseURL string
+	// RateLimit is how many requests a client may make each second, twice as
+	// many at once; a tenth of that with wrong credentials. Zero means
+	// DefaultRateLimit; negative means no limit.
+	RateLimit float64
 	// Recording is how recordings are made; Conversation and ID are set for each.
 	Recording callreel.RecordingConfig
 	// WHIP is how publishers connect; Sink and Authorize are the server's.
@@ -46,11 +59,12 @@ type Config struct {
 type Server struct {
 	cfg    Config
 	log    *slog.Logger
-	tokens token.Signer
+	keys   *keyring
+	limits *limits // nil: none
 	whip   *whip.Server
 	page   http.Handler
 	routes []endpoint
-	public *url.URL // nil without Config.PublicURL
+	urls   urls
 
 	mu      sync.Mutex
 	origins map[string]origin // of recordings that may still run, by ID
@@ -65,64 +79,35 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), origins: make(map[string]origin)}
-	if err := s.setKeys(cfg.AccessKeys); err != nil {
+	s := &Server{
+		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(),
+		limits: newLimits(cfg.RateLimit), origins: make(map[string]origin),
+	}
+	var err error
+	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
 		return nil, err
 	}
-	if err := s.setPublicURL(cfg.PublicURL); err != nil {
+	if s.urls, err = newURLs(cfg); err != nil {
 		return nil, err
 	}
 	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher
-	var err error
 	if s.whip, err = whip.New(cfg.WHIP); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) setKeys(accessKeys [][]byte) error {
-	if len(accessKeys) == 0 {
-		return errors.New("control: AccessKeys are needed")
-	}
-	for _, k := range accessKeys {
-		derived, err := token.DeriveKey(k)
-		if err != nil {
-			return fmt.Errorf("control: access key: %w", err)
-		}
-		s.tokens.Keys = append(s.tokens.Keys, derived)
-	}
-	return nil
-}
-
-func (s *Server) setPublicURL(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	u, err := absoluteURL(raw)
-	if err != nil {
-		return fmt.Errorf("control: public URL: %w", err)
-	}
-	s.public = u
-	return nil
-}
-
-// absoluteURL parses a URL of the schemes http and https with a host.
-func absoluteURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%.200q is not an absolute http or https URL", raw)
-	}
-	return u, nil
-}
-
 // Sign makes a token that the server accepts.
-func (s *Server) Sign(c token.Claims) (string, error) { return s.tokens.Sign(c) }
+func (s *Server) Sign(c token.Claims) (string, error) {
+	_, signer := s.keys.now()
+	return signer.Sign(c)
+}
 
 // Handler answers every request of the API. Its caller limits how long clients
 // may take to send headers, and must not limit how long an answer may take, as
 // it can be gigabytes.
 func (s *Server) Handler() http.Handler {
-	return s.observe(s.guard(s.buffer(http.HandlerFunc(s.dispatch))))
+	return s.observe(s.guard(s.buffer(s.admit(http.HandlerFunc(s.dispatch)))))
 }
 
 // Close disconnects all publishers and waits for that until ctx ends. To have

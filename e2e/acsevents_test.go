@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,25 +12,6 @@ import (
 	"github.com/callreel/callreel/internal/simulate"
 )
 
-// serveEvents runs a server that tells webhooks on this machine of events, and
-// hands out files where the SDK takes them from.
-func (a sdk) serveEvents() (s secure, content string) {
-	a.t.Helper()
-	var flags []string
-	if a.hostChecks() {
-		a.needsFlag("--content-base-url")
-		port := freeTCPPort(a.t)
-		content = "https://" + net.JoinHostPort(contentName, port)
-		flags = append(flags, "--listen", net.JoinHostPort("127.0.0.1", port), "--content-base-url", content)
-	}
-	s = serveTLS(a.t, flags...)
-	if content == "" {
-		content = s.url
-	}
-	s.needsEvents()
-	return s, content
-}
-
 // needsEvents skips the test if the server has no subscriptions.
 func (s *server) needsEvents() {
 	s.t.Helper()
@@ -40,32 +20,14 @@ func (s *server) needsEvents() {
 	}
 }
 
-// needsFlag skips the test if callreel serve does not know a flag.
-func (a sdk) needsFlag(name string) {
-	a.t.Helper()
-	if !strings.Contains(callreel(a.t, "serve", "--help"), name) { // GATE
-		a.t.Skip("callreel serve has no " + name + " yet")
-	}
-}
-
-// freeTCPPort returns a port that was free a moment ago.
-func freeTCPPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	must(t, err)
-	must(t, l.Close())
-	return port
-}
-
 // A client learns all that it needs from events, in both schemas and at its
 // callback, and fetches the files where they say.
 func TestSDKEvents(t *testing.T) {
 	withEachSDK(t, func(t *testing.T, a sdk) {
-		s, content := a.serveEvents()
+		s := a.serve()
+		s.needsEvents()
 		var got struct{ DurationMs int64 }
-		a.run("events.mjs", &got, append(s.settings("room", s.url), "CONTENT="+content, "CALLREEL="+program)...)
+		a.run("events.mjs", &got, s.settings("room", s.url)...)
 		m := open(t, filepath.Join(a.dir, "video.mp4"))
 		if m.length().Milliseconds() != got.DurationMs {
 			t.Errorf("%v long, the event says %d ms", m.length(), got.DurationMs)
@@ -78,7 +40,8 @@ func TestSDKEvents(t *testing.T) {
 // The program in the README does what the README says.
 func TestReadmeProgram(t *testing.T) {
 	withEachSDK(t, func(t *testing.T, a sdk) {
-		s, _ := a.serveEvents()
+		s := a.serve()
+		s.needsEvents()
 		readme, err := os.ReadFile("../README.md")
 		must(t, err)
 		_, rest, _ := strings.Cut(string(readme), "```js\n")
@@ -88,7 +51,7 @@ func TestReadmeProgram(t *testing.T) {
 		}
 		must(t, os.WriteFile(filepath.Join(a.dir, "record.mjs"), []byte(text), 0o600))
 
-		guests := exec.CommandContext(t.Context(), program, "simulate", "--to", s.url, "--call", "room-1",
+		guests := exec.CommandContext(t.Context(), program, "simulate", "--to", s.url, "--data", s.data, "--call", "room-1",
 			"--participants", "2", "--codec", "vp8", "--fps", "15", "--for", "15s")
 		guests.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(s.dir, "ca.pem"))
 		must(t, guests.Start())

@@ -17,7 +17,7 @@ import (
 // The Go client signs with the access key, as Azure's do.
 func TestClientSigns(t *testing.T) {
 	t.Parallel()
-	s := serveTLS(t)
+	s := serveTLS(t, "")
 	api, err := client.New(client.Config{Endpoint: s.url, AccessKey: s.keyBytes(), HTTPClient: s.http})
 	must(t, err)
 	id, err := api.StartRecording(t.Context(), "room 1/?", client.StartOptions{OperationContext: "mine"})

@@ -55,9 +55,10 @@ func serve(t *testing.T, flags ...string) *server {
 }
 
 // serveData runs a server on a data directory that may have been used before.
+// Whoever is on this machine may publish.
 func serveData(t *testing.T, data string, flags ...string) *server {
 	t.Helper()
-	return start(t, data, exec.Command(program, append([]string{"serve", "--listen=127.0.0.1:0", "--data", data}, flags...)...))
+	return start(t, data, exec.Command(program, append([]string{"serve", "--dev", "--listen=127.0.0.1:0", "--data", data}, flags...)...))
 }
 
 // start runs a server until the test ends. Then it must exit in peace.

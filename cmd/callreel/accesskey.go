@@ -18,29 +18,29 @@ import (
 )
 
 const (
-	accessKeyFile  = "access-key"
-	resourceIDFile = "resource-id"
-	accessKeySize  = 64 // bytes of a new one
-	minAccessKey   = 32 // bytes
+	accessKeyFile    = "access-key"
+	secondaryKeyFile = "access-key-secondary"
+	resourceIDFile   = "resource-id"
+	accessKeySize    = 64 // bytes of a new one
+	minAccessKey     = 32 // bytes
 )
 
-// keyFlags say where the access key of a server is.
+// keyFlags say where the access keys of a server are.
 type keyFlags struct {
-	Data      string `help:"Directory of the server's data: access key, recordings, and what is being recorded." default:"callreel-data" type:"path"`
-	AccessKey string `help:"Access key in Base64, at least 32 bytes, instead of the one in the data directory." placeholder:"KEY"`
+	Data      string `help:"Directory of the server's data: access keys, recordings, and what is being recorded." default:"callreel-data" type:"path"`
+	AccessKey string `help:"Access key in Base64, at least 32 bytes, instead of those in the data directory." placeholder:"KEY"`
 }
 
-// read returns the key, which must be there.
+// read returns the key to sign with, which must be there.
 func (f keyFlags) read() ([]byte, error) {
-	text := f.AccessKey
-	if text == "" {
-		b, err := os.ReadFile(filepath.Join(f.Data, accessKeyFile))
-		if err != nil {
-			return nil, fault.Caller.Wrap(fmt.Errorf("no access key: give --access-key, or --data of a server on this machine: %w", err))
-		}
-		text = string(b)
+	if f.AccessKey != "" {
+		return parseAccessKey(f.AccessKey)
 	}
-	return parseAccessKey(text)
+	b, err := os.ReadFile(filepath.Join(f.Data, accessKeyFile))
+	if err != nil {
+		return nil, fault.Caller.Wrap(fmt.Errorf("no access key: give --access-key, or --data of a server on this machine: %w", err))
+	}
+	return parseAccessKey(string(b))
 }
 
 // sign makes a token with the key.
@@ -66,18 +66,6 @@ func (f keyFlags) operator() (string, error) {
 		Scopes: []token.Scope{token.Control, token.Read}, Participant: "operator",
 		Expires: time.Now().Add(time.Hour),
 	})
-}
-
-// open returns the key and its text. The first time it makes one.
-func (f keyFlags) open() (key []byte, text string, made bool, err error) {
-	text = f.AccessKey
-	if text == "" {
-		if text, made, err = readOrMake(filepath.Join(f.Data, accessKeyFile), newAccessKey); err != nil {
-			return nil, "", false, err
-		}
-	}
-	key, err = parseAccessKey(text)
-	return key, text, made, err
 }
 
 func newAccessKey() string {
@@ -106,30 +94,36 @@ func readOrMake(name string, fresh func() string) (text string, made bool, err e
 		return "", false, fmt.Errorf("data directory: %w", err)
 	}
 	text = fresh()
-	if err := writeNew(name, text+"\n"); err != nil {
+	if err := writeWhole(name, text+"\n", os.Link); err != nil {
 		return "", false, err
 	}
 	return text, true, nil
 }
 
-// writeNew makes a file that is there with all of its text, or not at all.
-func writeNew(name, text string) (err error) {
+// writeWhole makes a file that is there with all of its text, or not at all.
+// What place does with the written one, os.Link or os.Rename, decides whether
+// it may take the place of another.
+func writeWhole(name, text string, place func(from, to string) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() {
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}()
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), name)
+	return place(f.Name(), name)
 }
 
 func parseAccessKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(key) < minAccessKey {
-		return nil, fault.Caller.Wrap(fmt.Errorf("the access key must be Base64 of at least %d bytes, as \"openssl rand -base64 64\" makes it on one line", minAccessKey))
+		return nil, fault.Caller.Wrap(fmt.Errorf("an access key must be Base64 of at least %d bytes, as \"openssl rand -base64 64\" makes it on one line", minAccessKey))
 	}
 	return key, nil
 }

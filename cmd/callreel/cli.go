@@ -23,6 +23,7 @@ type commands struct {
 	Serve         serveCmd         `cmd:"" help:"Record calls: serve the HTTP API, WHIP and the page to join with."`
 	Demo          demoCmd          `cmd:"" help:"Record a call of simulated participants, to see what comes out."`
 	Cert          certCmd          `cmd:"" help:"Make a certificate for the server, and the private authority that clients are to trust."`
+	Keys          keysCmd          `cmd:"" help:"Show or rotate the access keys of a server on this machine."`
 	Token         tokenCmd         `cmd:"" help:"Make a token with which to publish into a call, or to control and fetch recordings."`
 	Recordings    recordingsCmd    `cmd:"" help:"List, start, pause, resume, stop, download and delete recordings of a running server."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"Look after who a running server tells of events."`

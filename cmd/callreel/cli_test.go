@@ -57,7 +57,12 @@ func TestHelpAndUsage(t *testing.T) {
 		{"serve --log-format xml", 2, "", "log-format"},
 		{"serve --access-key short", 2, "", "Base64"},
 		{"serve --font /nowhere.ttf", 2, "", "nowhere.ttf"},
+		{"serve --secondary-access-key x", 2, "", "goes with"},
+		{"serve --dev --listen 0.0.0.0:0 --access-key MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", 2, "", "loopback"},
+		{"serve --dev --listen 127.0.0.1:0 --public-url https://call.example --access-key MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", 2, "", "loopback"},
 		{"token --data /nowhere", 2, "", "no access key"},
+		{"keys show --data /nowhere", 2, "", "access-key"},
+		{"keys rotate --data /nowhere", 2, "", "access-key"},
 		{"recordings list --data /nowhere", 2, "", "no access key"},
 		{"recordings list --token x --to server", 2, "", "absolute"},
 		{"simulate --call x --codec h265", 2, "", "h265"},
@@ -112,31 +117,6 @@ func TestToken(t *testing.T) {
 	}
 	if status, _, _ := call(t, "token", "--access-key", text, "--scope", "control"); status != 0 {
 		t.Errorf("a token to control: %d", status)
-	}
-}
-
-func TestAccessKeyIsKept(t *testing.T) {
-	f := keyFlags{Data: filepath.Join(t.TempDir(), "new", "data")}
-	key, text, made, err := f.open()
-	if err != nil || !made || len(key) != accessKeySize {
-		t.Fatal(len(key), made, err)
-	}
-	again, sameText, made, err := f.open()
-	if err != nil || made || !bytes.Equal(again, key) || sameText != text {
-		t.Error(made, err)
-	}
-	name := filepath.Join(f.Data, accessKeyFile)
-	if st, err := os.Stat(name); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", st, err)
-	}
-	if left, err := os.ReadDir(f.Data); err != nil || len(left) != 1 {
-		t.Errorf("%v, %v", left, err)
-	}
-	if err := os.WriteFile(name, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, _, err := f.open(); fault.Of(err) != fault.Caller {
-		t.Errorf("an empty file: %v", err)
 	}
 }
 

@@ -36,6 +36,7 @@ It records them over its HTTP API, with a pause, while one leaves and a fifth jo
 type demo struct {
 	out       io.Writer
 	began     time.Time
+	key       []byte // the access key
 	server    *server
 	api       *client.Client
 	people    []*guest // by number; those who left are still there
@@ -49,7 +50,8 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{out: con.out, began: time.Now()}
+	d := &demo{out: con.out, began: time.Now(), key: make([]byte, minAccessKey)}
+	_, _ = rand.Read(d.key) // never fails
 	defer func() { err = errors.Join(err, d.close(), os.RemoveAll(dir)) }()
 	if err := d.start(dir, c.Capture, con.err); err != nil {
 		return err
@@ -69,11 +71,9 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 
 // start starts the server and a client of it.
 func (d *demo) start(dir string, capture bool, logTo io.Writer) error {
-	key := make([]byte, minAccessKey)
-	_, _ = rand.Read(key) // never fails
 	var err error
 	d.server, err = startServer(serverConfig{
-		Listen: "127.0.0.1:0", Data: dir, Key: key,
+		Listen: "127.0.0.1:0", Data: dir, Keys: func() [][]byte { return [][]byte{d.key} },
 		Recording: callreel.RecordingConfig{Capture: capture},
 		Log:       slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -120,7 +120,7 @@ func (d *demo) play(ctx context.Context) error {
 // join lets participants join one after the other, one for each video codec.
 func (d *demo) join(ctx context.Context, codecs ...string) error {
 	for _, codec := range codecs {
-		g, err := invite(d.server.URL, len(d.people), codec)
+		g, err := invite(d.server.URL, d.key, len(d.people), codec)
 		if err != nil {
 			return err
 		}

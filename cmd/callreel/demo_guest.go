@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -22,14 +23,15 @@ type guest struct {
 // guestPatience is how long a guest may take to leave.
 const guestPatience = 10 * time.Second
 
-// invite starts a participant.
-func invite(server string, number int, codec string) (*guest, error) {
+// invite starts a participant, with the server's access key to sign a token with.
+func invite(server string, key []byte, number int, codec string) (*guest, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	g := &guest{cmd: exec.Command(self, "simulate", "--to", server, "--call", demoCall,
 		"--participants", "1", "--first", strconv.Itoa(number), "--codec", codec, "--for", "2m")}
+	g.cmd.Env = append(os.Environ(), "CALLREEL_ACCESS_KEY="+base64.StdEncoding.EncodeToString(key))
 	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
 	g.cmd.WaitDelay = guestPatience
 	return g, g.cmd.Start()

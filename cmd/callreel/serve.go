@@ -2,19 +2,26 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
+
+	"github.com/callreel/callreel/internal/fault"
 )
 
 // serveCmd runs a server until it is told to stop.
 type serveCmd struct {
-	Listen          string         `help:"Address of the HTTP API. On the loopback interface, publishers need no token." default:"127.0.0.1:8080" group:"Server"`
+	Listen          string         `help:"Address of the HTTP API." default:"127.0.0.1:8080" group:"Server"`
 	Keys            keyFlags       `embed:"" group:"Server"`
+	SecondaryKey    string         `name:"secondary-access-key" help:"A second access key that is as good, with --access-key." placeholder:"KEY" group:"Server"`
+	Dev             bool           `help:"For trying out, on the loopback interface only: whoever is on this machine publishes without a token." group:"Server"`
 	PublicURL       string         `name:"public-url" help:"URL at which clients reach the server, if it is behind a proxy." placeholder:"URL" group:"Server"`
+	ContentBaseURL  string         `name:"content-base-url" help:"What the addresses of files begin with, if not the URL at which clients reach the server: the newest SDKs of Azure fetch files from certain domains only." placeholder:"URL" group:"Server"`
 	TLS             tlsFlags       `embed:"" prefix:"tls-" group:"Server"`
-	RequireToken    bool           `help:"Want a token of every publisher, also on the loopback interface." group:"Server"`
+	RateLimit       float64        `help:"Requests that a client may make each second, twice as many at once; negative: no limit." default:"100" group:"Server"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
 	Recording       recordingFlags `embed:"" group:"Recordings"`
@@ -30,7 +37,8 @@ func (serveCmd) Help() string {
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, con console) error {
-	key, text, made, err := c.Keys.open()
+	log := c.Log.logger(con.err)
+	keys, made, err := c.keys(log)
 	if err != nil {
 		return err
 	}
@@ -44,28 +52,57 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	}
 	s, err := startServer(serverConfig{
 		TLS:    files,
-		Listen: c.Listen, Data: c.Keys.Data, Key: key,
-		PublicURL: c.PublicURL, RequireToken: c.RequireToken,
+		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
+		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
 		Recording: c.Recording.config(),
 		WHIP:      media,
-		Log:       c.Log.logger(con.err),
+		Log:       log,
 	})
 	if err != nil {
 		return err
 	}
-	if !made {
-		text = ""
-	}
-	c.greet(con.out, s.URL, text)
+	c.greet(con.out, s.URL, made, keys)
 	return c.wait(ctx, s)
 }
 
+// keys returns where the access keys come from: the flags, or the data
+// directory; made reports whether they are new.
+func (c *serveCmd) keys(log *slog.Logger) (source func() [][]byte, made bool, err error) {
+	if c.Keys.AccessKey == "" {
+		if c.SecondaryKey != "" {
+			return nil, false, fault.Caller.Wrap(errors.New("--secondary-access-key goes with --access-key"))
+		}
+		files, made, err := openKeys(c.Keys, log)
+		if err != nil {
+			return nil, false, err
+		}
+		return files.current, made, nil
+	}
+	var keys [][]byte
+	for _, text := range []string{c.Keys.AccessKey, c.SecondaryKey} {
+		if text == "" {
+			continue
+		}
+		key, err := parseAccessKey(text)
+		if err != nil {
+			return nil, false, err
+		}
+		keys = append(keys, key)
+	}
+	return func() [][]byte { return keys }, false, nil
+}
+
 // greet says how to go on. A key that was just made is shown this once.
-func (c *serveCmd) greet(w io.Writer, at, newKey string) {
+func (c *serveCmd) greet(w io.Writer, at string, made bool, keys func() [][]byte) {
 	text := fmt.Sprintf("callreel %s serves at %s, data in %s\n", version(), at, c.Keys.Data)
-	if newKey != "" {
-		text += fmt.Sprintf(firstSteps, at, c.Keys.Data, accessKeyFile, newKey)
+	if made {
+		page := at + "/call/room-1"
+		if !c.Dev {
+			page = fmt.Sprintf(`echo "%s?token=$(callreel token --conversation room-1 --participant me)"`, page)
+		}
+		key := base64.StdEncoding.EncodeToString(keys()[0])
+		text += fmt.Sprintf(firstSteps, at, c.Keys.Data, accessKeyFile, key, page)
 	}
 	_, _ = io.WriteString(w, text)
 }
@@ -75,8 +112,8 @@ A new access key was made, and is kept in %[2]s/%[3]s:
 
   %[4]s
 
-Join a call in a browser on this machine:
-  %[1]s/call/room-1
+Join a call in a browser:
+  %[5]s
 Record it:
   callreel recordings start room-1
 or from any program:

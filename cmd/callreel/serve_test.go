@@ -140,9 +140,9 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// The loopback default needs no token to publish, unless it is asked for.
+// Nothing is open, on the loopback interface neither, but with --dev.
 func TestServeWithoutToken(t *testing.T) {
-	for flag, want := range map[string]int{"--no-ipv6": 415, "--require-token": 401} {
+	for flag, want := range map[string]int{"--dev": 415, "--no-ipv6": 401} {
 		s := serve(t, t.TempDir(), flag)
 		res, err := http.Post(s.url+"/whip/room?participant=ann", "", nil)
 		if err != nil {

@@ -30,16 +30,18 @@ const (
 )
 
 // serverConfig says what a server in this process is made of. Listen, Data and
-// Key are needed.
+// Keys are needed.
 type serverConfig struct {
-	Listen    string // host:port; port 0 for any
-	Data      string // directory
-	Key       []byte // the access key
-	PublicURL string // where clients reach it, if not at Listen
+	Listen         string          // host:port; port 0 for any
+	Data           string          // directory
+	Keys           func() [][]byte // the access keys of the moment
+	PublicURL      string          // where clients reach it, if not at Listen
+	ContentBaseURL string          // what the addresses of files begin with, if not that
 	// TLS serves https. Nil means http.
 	TLS *certs.Files
-	// RequireToken wants a token of everybody, also on the loopback interface.
-	RequireToken  bool
+	// Dev lets whoever is on this machine publish without a token.
+	Dev           bool
+	RateLimit     float64 // see control.Config
 	MaxRecordings int
 	Fonts         []string
 	Recording     callreel.RecordingConfig
@@ -87,6 +89,9 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err := cfg.Recording.Check(); err != nil {
 		return nil, err
 	}
+	if cfg.Dev && (!addr.IP.IsLoopback() || !isLocal(cfg.PublicURL)) {
+		return nil, fault.Caller.Wrap(errors.New("--dev is for the loopback interface only: give publishers tokens"))
+	}
 	resource, err := resourceID(cfg.Data)
 	if err != nil {
 		return nil, err
@@ -103,13 +108,13 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	}
 	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
 	api, err := control.New(control.Config{
-		Engine: engine, Store: store, AccessKeys: [][]byte{cfg.Key},
-		TrustLoopback: !cfg.RequireToken && addr.IP.IsLoopback() && isLocal(cfg.PublicURL),
-		PublicURL:     cfg.PublicURL,
-		Recording:     cfg.Recording,
-		WHIP:          cfg.WHIP,
-		Version:       version(),
-		Logger:        cfg.Log,
+		Engine: engine, Store: store, CurrentKeys: cfg.Keys,
+		TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
+		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
+		Recording: cfg.Recording,
+		WHIP:      cfg.WHIP,
+		Version:   version(),
+		Logger:    cfg.Log,
 	})
 	if err != nil {
 		return nil, fault.Caller.Wrap(err)

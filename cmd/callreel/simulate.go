@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/simulate"
+	"github.com/callreel/callreel/internal/token"
 )
 
 // progressInterval is how often simulate says how it goes.
@@ -31,7 +33,8 @@ type simulateCmd struct {
 	Stagger      time.Duration `help:"Time from one participant's joining to the next one's." default:"0s"`
 	Stay         time.Duration `help:"How long each stays before leaving to come back; 0: to the end." default:"0s"`
 	Away         time.Duration `help:"How long each stays away." default:"5s"`
-	Token        string        `help:"Token, for one participant on a server that needs one." placeholder:"TOKEN"`
+	Token        string        `help:"Token, for one participant. Without it each gets one that is signed with the server's access key, if it is there." placeholder:"TOKEN"`
+	Keys         keyFlags      `embed:""`
 }
 
 // Run lets them join until the time is over or ctx ends.
@@ -70,8 +73,22 @@ func (c *simulateCmd) config() simulate.CrowdConfig {
 			Width: c.Size.width, Height: c.Size.height, FPS: c.FPS,
 			Simulcast: c.Simulcast,
 		},
-		N: c.Participants, Codecs: c.Codec,
+		N: c.Participants, Codecs: c.Codec, Sign: c.signer(),
 		Stagger: c.Stagger, Stay: c.Stay, Away: c.Away,
+	}
+}
+
+// signer makes tokens for the participants. It is nil if they need none, or if
+// there is no key, as to a server with --dev.
+func (c *simulateCmd) signer() func(id, name string) (string, error) {
+	if _, err := c.Keys.read(); c.Token != "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return func(id, name string) (string, error) {
+		return c.Keys.sign(token.Claims{
+			Scopes: []token.Scope{token.Publish}, Conversation: c.Call, Participant: id, Name: name,
+			Expires: time.Now().Add(max(c.For, 24*time.Hour) + time.Hour),
+		})
 	}
 }
 

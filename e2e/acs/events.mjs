@@ -9,7 +9,7 @@ import { parseCallAutomationEvent } from "@azure/communication-call-automation";
 import { CALL, TOKEN, contentRefused, endpoint, recordings, serverCall, sleep, tell } from "./sdk.mjs";
 import { listen } from "./webhook.mjs";
 
-const { CALLREEL, CONTENT } = process.env;
+const { CALLREEL, CONTENT, DATA } = process.env;
 const communication = (type) => `Microsoft.Communication.${type}`;
 const fileType = communication("RecordingFileStatusUpdated");
 const signingKey = Buffer.alloc(32, 5);
@@ -43,7 +43,7 @@ assert.deepEqual((await own("GET", "/subscriptions")).subscriptions.map((s) => s
 
 // The call.
 const guests = spawn(CALLREEL, [
-  "simulate", "--to", new URL(endpoint).origin, "--call", CALL, "--participants", "2", "--codec", "vp8", "--fps", "15", "--for", "10s",
+  "simulate", "--to", new URL(endpoint).origin, "--data", DATA, "--call", CALL, "--participants", "2", "--codec", "vp8", "--fps", "15", "--for", "10s",
 ], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, SSL_CERT_FILE: process.env.NODE_EXTRA_CA_CERTS } });
 const left = once(guests, "exit");
 

@@ -21,13 +21,14 @@ const (
 // DELETE and OPTIONS of /whip/{conversationId}/{sessionId}. Errors are JSON
 // objects with code and message.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	allowOrigins(w.Header())
+	AllowOrigins(w.Header())
 	s.mux.ServeHTTP(w, r)
 }
 
-// allowOrigins lets pages of any origin use the server (RFC 9725, section
-// 4.1): what they may do depends on their token and not on cookies.
-func allowOrigins(h http.Header) {
+// AllowOrigins lets pages of any origin read an answer (RFC 9725, section 4.1):
+// what they may do depends on their token and not on cookies. It is for whoever
+// answers a publisher in the server's stead.
+func AllowOrigins(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After")
 }

@@ -25,6 +25,9 @@ type CrowdConfig struct {
 	Codecs []string
 	// Names are those of the first participants. The others have made-up ones.
 	Names []string
+	// Sign, where not nil, makes each participant's token, instead of the one
+	// that Participant has.
+	Sign func(id, name string) (string, error)
 	// Stagger is the time from one participant's joining to the next one's.
 	Stagger time.Duration
 	// Stay is how long a participant is in the call before leaving it to come
@@ -60,13 +63,26 @@ func NewCrowd(cfg CrowdConfig) (*Crowd, error) {
 		if i < len(cfg.Names) {
 			one.Name = cfg.Names[i]
 		}
-		p, err := New(one)
+		p, err := cfg.participant(one)
 		if err != nil {
 			return nil, fmt.Errorf("participant %d: %w", one.Index, err)
 		}
 		c.members = append(c.members, p)
 	}
 	return c, nil
+}
+
+// participant makes one, with a token of its own if there is who signs it.
+func (c *CrowdConfig) participant(one Config) (*Participant, error) {
+	if c.Sign == nil {
+		return New(one)
+	}
+	one.setDefaults()
+	var err error
+	if one.Token, err = c.Sign(one.ID, one.Name); err != nil {
+		return nil, err
+	}
+	return New(one)
 }
 
 // Participants returns the participants in the order of their indices, in the
