@@ -137,7 +137,7 @@ func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
-		status == http.StatusTooManyRequests:
+		status == http.StatusTooManyRequests, status == http.StatusRequestedRangeNotSatisfiable:
 	case status == http.StatusNotFound && v == start:
 	case status >= http.StatusInternalServerError:
 		status = http.StatusInternalServerError
