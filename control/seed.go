@@ -31,13 +31,14 @@ func (seed) arguments(v verb, body []byte) (arguments, error) {
 			OperationContext          string `json:"operationContext"`
 			RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
 			ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
+			PauseOnStart              bool   `json:"pauseOnStart"`     // of the released API
 		}
 		if err := decode(body, &b, strict); err != nil {
 			return args, err
 		}
 		args = arguments{
 			operationContext: b.OperationContext, callback: b.RecordingStateCallbackURI,
-			delay: time.Duration(b.ComposingDelayMs) * time.Millisecond,
+			delay: time.Duration(b.ComposingDelayMs) * time.Millisecond, pauseOnStart: b.PauseOnStart,
 		}
 	case pause, resume, stop:
 		var b struct {
