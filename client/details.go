@@ -33,6 +33,10 @@ type Chunk struct {
 	DurationMs int64     `json:"durationMs"`
 	Bytes      int64     `json:"bytes"`
 	EndReason  string    `json:"endReason"`
+	// Where Azure's clients fetch the media and the metadata, and delete both.
+	ContentLocation  string `json:"contentLocation,omitempty"`
+	MetadataLocation string `json:"metadataLocation,omitempty"`
+	DeleteLocation   string `json:"deleteLocation,omitempty"`
 }
 
 // Pause is a span of the call that was not recorded.
@@ -47,4 +51,19 @@ type Participant struct {
 	Name   string    `json:"displayName,omitempty"`
 	Joined time.Time `json:"joined"`
 	Left   time.Time `json:"left,omitzero"` // zero: stayed
+}
+
+// Capacity is what a server does and can do. What it has not measured yet is zero
+// or nil.
+type Capacity struct {
+	Running int `json:"running"` // recordings
+	Maximum int `json:"maximum"` // of them; 0: no bound
+	// Cores are the processors that the server may use, CoresUsed what all
+	// recordings take together, and CoresPerRecording what one does.
+	Cores             float64 `json:"cores"`
+	CoresUsed         float64 `json:"coresUsed"`
+	CoresPerRecording float64 `json:"coresPerRecording"`
+	// Available is how many recordings more there is room for, by estimate; nil
+	// if that is not known.
+	Available *int `json:"available"`
 }

@@ -24,6 +24,9 @@ import (
 // contentName is a host from which the newest SDKs download.
 const contentName = "recordings.asm.skype.com"
 
+// webhookFlags let a server call webhooks on this machine.
+var webhookFlags []string // GATE: to be filled when serve has them
+
 // secure is a server of https that has a certificate of a private authority.
 type secure struct {
 	*server
@@ -45,7 +48,7 @@ func serveTLS(t *testing.T, content string) secure {
 		content = "https://" + net.JoinHostPort(content, port)
 		args = append(args, net.JoinHostPort("127.0.0.1", port), "--content-base-url", content)
 	}
-	s := secure{start(t, data, exec.Command(program, args...)), dir, content}
+	s := secure{start(t, data, exec.Command(program, append(args, webhookFlags...)...)), dir, content}
 	if s.content == "" {
 		s.content = s.url
 	}
