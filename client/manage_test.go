@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -75,6 +76,20 @@ func TestRecordingsEndWithAnError(t *testing.T) {
 		t.Errorf("%q, %v", ids, errs)
 	}
 	s.checkRequests(t, "GET /recordings", "GET /recordings?cursor=x")
+}
+
+func TestDetails(t *testing.T) {
+	const doc = `{"recordingId":"r","conversationId":"room","state":"deleted","startTime":"2026-12-01T10:00:00Z","endTime":"2026-12-01T10:00:09Z",` +
+		`"durationMs":8000,"chunks":[{"documentId":"0-r","index":0,"startTime":"2026-12-01T10:00:00Z","durationMs":8000,"bytes":5,"endReason":"SessionEnded",` +
+		`"deleted":true}],"pauses":[],"participants":[],"timeline":[{"time":"2026-12-01T10:00:01Z","positionMs":1000,"what":"joined","participantId":"ann"}]}`
+	s := &server{handle: answers{"GET /recordings/r": {doc}}.ServeHTTP}
+	r, err := connect(t, s).Recording(t.Context(), "r")
+	if err != nil || !r.Ended() || r.Timeline[0].Participant != "ann" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if again, err := json.Marshal(r); err != nil || string(again) != doc {
+		t.Errorf("%v: a field is lost:\n%s", err, again)
+	}
 }
 
 func TestDeleteAndLook(t *testing.T) {
