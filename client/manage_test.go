@@ -78,19 +78,32 @@ func TestRecordingsEndWithAnError(t *testing.T) {
 	s.checkRequests(t, "GET /recordings", "GET /recordings?cursor=x")
 }
 
+func TestDetails(t *testing.T) {
+	const doc = `{"recordingId":"r","conversationId":"room","state":"deleted","startTime":"2026-12-01T10:00:00Z","endTime":"2026-12-01T10:00:09Z",` +
+		`"durationMs":8000,"chunks":[{"documentId":"0-r","index":0,"startTime":"2026-12-01T10:00:00Z","durationMs":8000,"bytes":5,"endReason":"SessionEnded",` +
+		`"deleted":true}],"pauses":[],"participants":[],"timeline":[{"time":"2026-12-01T10:00:01Z","positionMs":1000,"what":"joined","participantId":"ann"}]}`
+	s := &server{handle: answers{"GET /recordings/r": {doc}}.ServeHTTP}
+	r, err := connect(t, s).Recording(t.Context(), "r")
+	if err != nil || !r.Ended() || r.Timeline[0].Participant != "ann" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if again, err := json.Marshal(r); err != nil || string(again) != doc {
+		t.Errorf("%v: a field is lost:\n%s", err, again)
+	}
+}
+
 func TestDeleteAndLook(t *testing.T) {
-	s := &server{handle: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"a":1}`) }}
+	const answer = `{"running":2,"cores":4,"coresPerRecording":0.5,"available":0}`
+	s := &server{handle: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }}
 	c, ctx := connect(t, s), t.Context()
 	if err := errors.Join(c.DeleteRecording(ctx, "r/1"), c.DeleteDocument(ctx, "0-r/1")); err != nil {
 		t.Error(err)
 	}
-	for _, look := range []func() (json.RawMessage, error){
-		func() (json.RawMessage, error) { return c.Report(ctx, "r") },
-		func() (json.RawMessage, error) { return c.Capacity(ctx) },
-	} {
-		if doc, err := look(); err != nil || string(doc) != `{"a":1}` {
-			t.Errorf("%s, %v", doc, err)
-		}
+	if doc, err := c.Report(ctx, "r"); err != nil || string(doc) != answer {
+		t.Errorf("%s, %v", doc, err)
+	}
+	if now, err := c.Capacity(ctx); err != nil || now.Running != 2 || now.Cores != 4 || now.CoresPerRecording != 0.5 || *now.Available != 0 || now.Maximum != 0 {
+		t.Errorf("%+v, %v", now, err)
 	}
 	s.checkRequests(t, "DELETE /recordings/r%2F1", "DELETE /v1/objects/0-r%2F1", "GET /recordings/r/report", "GET /capacity")
 }

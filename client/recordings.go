@@ -108,11 +108,11 @@ func (c *Client) DeleteDocument(ctx context.Context, document string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: "/v1/objects/" + url.PathEscape(document)}, nil)
 }
 
-// Capacity returns how much the server can still take on, a JSON document.
-func (c *Client) Capacity(ctx context.Context) (json.RawMessage, error) {
-	var doc json.RawMessage
-	err := c.call(ctx, request{method: http.MethodGet, path: "/capacity"}, &doc)
-	return doc, err
+// Capacity returns what the server can still take on.
+func (c *Client) Capacity(ctx context.Context) (Capacity, error) {
+	var now Capacity
+	err := c.call(ctx, request{method: http.MethodGet, path: "/capacity"}, &now)
+	return now, err
 }
 
 func withQuery(path string, q url.Values) string {

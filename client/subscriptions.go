@@ -21,11 +21,10 @@ const (
 type SubscriptionState string
 
 // The states of a subscription. The endpoint must first show that it wants the
-// events, by the handshake of its schema.
+// events, by the handshake of its schema; until then they wait for that.
 const (
 	AwaitingValidation SubscriptionState = "AwaitingValidation"
 	SubscriptionActive SubscriptionState = "Active"
-	ValidationFailed   SubscriptionState = "ValidationFailed"
 )
 
 // SubscriptionConfig says which events go where. Endpoint is needed.
@@ -66,8 +65,10 @@ type Subscription struct {
 }
 
 // PutSubscription makes a subscription, or changes the one of that name: 3 to 64
-// letters, digits and hyphens. The server validates the endpoint before it
-// answers, which takes up to half a minute; the State tells what came of it.
+// letters, digits and hyphens. The server asks the endpoint whether it wants the
+// events before it answers, which takes up to half a minute. An endpoint that
+// refuses is an error, and changes nothing; one that is to agree by having its
+// validation URL opened is AwaitingValidation.
 func (c *Client) PutSubscription(ctx context.Context, name string, cfg SubscriptionConfig) (Subscription, error) {
 	var s Subscription
 	err := c.call(ctx, request{method: http.MethodPut, path: subscriptionPath(name), body: cfg}, &s)

@@ -2,10 +2,12 @@ package control
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/callreel/callreel"
 )
@@ -34,12 +36,48 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, key, conten
 		return err
 	}
 	setFileHeaders(w.Header(), contentType, name, obj.ETag)
-	repairRange(r.Header)
-	http.ServeContent(w, r, "", obj.ModTime, obj)
+	err = serveContent(w, r, obj.ModTime, obj)
 	if err := obj.Close(); err != nil {
 		s.log.WarnContext(r.Context(), "close object", "key", key, "error", err)
 	}
-	return nil
+	return err
+}
+
+// serveContent sends what a request wants of a file. A range beyond its end is an
+// error, for the dialect to tell: some clients can't read any other answer.
+func serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, file io.ReadSeeker) error {
+	repairRange(r.Header)
+	sent := &contentWriter{ResponseWriter: w}
+	http.ServeContent(sent, r, "", modified, file)
+	if !sent.beyond {
+		return nil
+	}
+	w.Header().Del("Content-Disposition")
+	return &problem{
+		status: http.StatusRequestedRangeNotSatisfiable, code: codeInvalid, target: "Range",
+		message: "the range begins beyond the end of the file",
+	}
+}
+
+// contentWriter keeps back the text with which http.ServeContent refuses a range.
+type contentWriter struct {
+	http.ResponseWriter
+	beyond bool
+}
+
+func (w *contentWriter) WriteHeader(status int) {
+	if status == http.StatusRequestedRangeNotSatisfiable {
+		w.beyond = true
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *contentWriter) Write(b []byte) (int, error) {
+	if w.beyond {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // setFileHeaders describes a file; etag may be empty.

@@ -79,6 +79,9 @@ func TestDownload(t *testing.T) {
 		if a.Code != c.status || a.Header().Get("Content-Range") != c.where || c.status < 300 && a.Body.String() != c.body {
 			t.Errorf("%s: %d %q %s", c.value, a.Code, a.Header().Get("Content-Range"), a.Body)
 		}
+		if c.status == 416 && (a.code() != "8523" || a.Header().Get("Content-Type") != "application/json" || a.Header().Get("Content-Disposition") != "") {
+			t.Errorf("%s: %v %s", c.value, a.Header(), a.Body)
+		}
 	}
 	if a := r.do("HEAD", path, ""); a.Code != 200 || a.Body.Len() != 0 || a.Header().Get("Content-Length") != "10" {
 		t.Errorf("HEAD: %d %v", a.Code, a.Header())

@@ -63,12 +63,15 @@ func (a sdk) command(program string, settings ...string) *exec.Cmd {
 	return cmd
 }
 
+// errOldNode is about systems whose own Node.js is too old, which is not their fault.
+var errOldNode = errors.New("too old for Azure's SDKs")
+
 // nodeModules returns the folder with the installed packages. A machine that
-// can't have them skips the test; CI must have them.
+// can't have them skips the test; in CI they must be had.
 func nodeModules(t *testing.T) string {
 	t.Helper()
 	dir, err := installed()
-	if err != nil && os.Getenv("CI") == "true" {
+	if err != nil && !errors.Is(err, errOldNode) && os.Getenv("CI") == "true" {
 		t.Fatal(err)
 	}
 	if err != nil {
@@ -141,7 +144,7 @@ func checkNode() error {
 	version := strings.TrimSpace(string(out))
 	major, err := strconv.Atoi(strings.TrimPrefix(strings.SplitN(version, ".", 2)[0], "v"))
 	if err != nil || major < leastNode {
-		return fmt.Errorf("Azure's SDKs need Node.js %d or newer, this is %s", leastNode, version)
+		return fmt.Errorf("Node.js is %s, not %d or newer: %w", version, leastNode, errOldNode)
 	}
 	_, err = exec.LookPath("npm")
 	return err

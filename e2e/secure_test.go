@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,19 +24,34 @@ import (
 // contentName is a host from which the newest SDKs download.
 const contentName = "recordings.asm.skype.com"
 
+// webhookFlags let a server call webhooks on this machine.
+var webhookFlags []string // GATE: to be filled when serve has them
+
 // secure is a server of https that has a certificate of a private authority.
 type secure struct {
 	*server
-	dir string // with the certificate
+	dir     string // with the certificate
+	content string // what the addresses of files begin with
 }
 
-// serveTLS runs a server of https until the test ends.
-func serveTLS(t *testing.T, flags ...string) secure {
+// serveTLS runs a server of https until the test ends. Nothing is open: publishers
+// need tokens. With contentName it says that files are at the host of that name.
+func serveTLS(t *testing.T, content string) secure {
 	t.Helper()
-	dir := t.TempDir()
+	dir, data := t.TempDir(), t.TempDir()
 	callreel(t, "cert", "--dir", dir, "127.0.0.1", contentName)
-	flags = append([]string{"--tls-cert", filepath.Join(dir, "cert.pem"), "--tls-key", filepath.Join(dir, "key.pem")}, flags...)
-	s := secure{serve(t, flags...), dir}
+	args := []string{"serve", "--data", data, "--tls-cert", filepath.Join(dir, "cert.pem"), "--tls-key", filepath.Join(dir, "key.pem"), "--listen"}
+	if content == "" {
+		args = append(args, "127.0.0.1:0")
+	} else {
+		port := freeTCPPort(t)
+		content = "https://" + net.JoinHostPort(content, port)
+		args = append(args, net.JoinHostPort("127.0.0.1", port), "--content-base-url", content)
+	}
+	s := secure{start(t, data, exec.Command(program, append(args, webhookFlags...)...)), dir, content}
+	if s.content == "" {
+		s.content = s.url
+	}
 	s.http = s.trusting()
 	t.Cleanup(s.http.CloseIdleConnections)
 	return s
@@ -68,25 +85,30 @@ func (s secure) settings(call, at string) []string {
 		"CONNECTION_STRING=endpoint=" + at + "/;accesskey=" + s.accessKey(),
 		"TOKEN=" + s.token,
 		"CALL=" + call,
+		"CONTENT=" + s.content,
 		"NAME=" + contentName,
 		"OWN=" + at,
+		"CALLREEL=" + program,
+		"DATA=" + s.data,
 	}
 }
 
-// contentBase is the server's URL by the name from which the newest SDKs download.
-func (s secure) contentBase() string {
-	s.t.Helper()
-	u, err := url.Parse(s.url)
-	must(s.t, err)
-	return "https://" + net.JoinHostPort(contentName, u.Port())
-}
-
 // joinWithToken lets a simulated participant join.
-func (s secure) joinWithToken(call string, cfg simulate.Config) guest {
+func (s secure) joinWithToken(call string, cfg simulate.Config) {
 	s.t.Helper()
 	cfg.HTTPClient = s.http
 	cfg.Token = strings.TrimSpace(s.command("token", "--data", s.data, "--conversation", call, "--participant", fmt.Sprint("simulated-", cfg.Index)))
-	return s.join(call, cfg)
+	s.join(call, cfg)
+}
+
+// freeTCPPort returns a port that was free a moment ago.
+func freeTCPPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	must(t, errors.Join(err, l.Close()))
+	return port
 }
 
 // forgetful stands between clients and a server. It loses the first answer to each

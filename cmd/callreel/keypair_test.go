@@ -88,7 +88,7 @@ func TestKeysOfFlags(t *testing.T) {
 		if status != 0 || err != nil {
 			t.Fatal(status, stderr, err)
 		}
-		if _, err = api.Recordings(t.Context(), 1); err == nil != want {
+		if _, _, err = api.RecordingsPage(t.Context(), client.RecordingFilter{}, ""); err == nil != want {
 			t.Errorf("%v, want to be let in: %v", err, want)
 		}
 	}

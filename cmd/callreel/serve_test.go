@@ -126,6 +126,10 @@ func TestServe(t *testing.T) {
 		t.Errorf("stop again: status %d: %s", status, stderr)
 	}
 
+	paused := s.recordings("start", "room-3", "--pause-on-start")
+	if got := s.recordings("show", paused); !strings.Contains(got, `"state": "paused"`) {
+		t.Errorf("%s", got)
+	}
 	last := s.recordings("start", "room-2")
 	if status := s.end(); status != 0 {
 		t.Errorf("status %d\n%s", status, s.log)

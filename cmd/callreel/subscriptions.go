@@ -15,7 +15,7 @@ import (
 type subscriptionsCmd struct {
 	List   subscriptionListCmd   `cmd:"" default:"withargs" help:"List subscriptions."`
 	Show   subscriptionShowCmd   `cmd:"" help:"Print all that is known of a subscription, as JSON."`
-	Put    subscriptionPutCmd    `cmd:"" help:"Make or change a subscription, and print it as JSON. Fails if the endpoint doesn't validate it."`
+	Put    subscriptionPutCmd    `cmd:"" help:"Make or change a subscription, and print it as JSON. Fails if the endpoint refuses it."`
 	Delete subscriptionDeleteCmd `cmd:"" help:"Delete a subscription; what is not delivered yet never will be."`
 	Replay subscriptionReplayCmd `cmd:"" help:"Deliver events of the past once more, and print how many those are."`
 }
@@ -96,13 +96,7 @@ func (c *subscriptionPutCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	if err := printJSON(con.out, s); err != nil {
-		return err
-	}
-	if s.State == client.ValidationFailed {
-		return fault.Destination.Wrap(fmt.Errorf("%s does not answer the validation", s.Endpoint))
-	}
-	return nil
+	return printJSON(con.out, s)
 }
 
 type subscriptionDeleteCmd struct {

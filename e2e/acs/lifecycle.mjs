@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import { CALL, contentRefused, endpoint, failure, look, recordings, refused, serverCall, sleep, tell } from "./sdk.mjs";
+import { CALL, contentRefused, failure, look, recordings, refused, serverCall, sleep, tell } from "./sdk.mjs";
 
 const recording = recordings();
 
@@ -29,10 +29,10 @@ await refused(recording.stop(id), 404, "8522");
 
 const [chunk, ...others] = (await look(`/recordings/${id}`)).chunks;
 assert.equal(others.length, 0);
-const location = new URL(`/v1/objects/${chunk.documentId}`, process.env.CONTENT ?? endpoint).href;
-const content = `${location}/content/video`;
+const { contentLocation: content, metadataLocation, deleteLocation } = chunk;
+assert.equal(new URL(content).origin, process.env.CONTENT);
 await recording.downloadToPath(content, "video.mp4");
-await recording.downloadToPath(`${location}/content/acsmetadata`, "metadata.json");
+await recording.downloadToPath(metadataLocation, "metadata.json");
 await recording.downloadToStream(content, createWriteStream("again.mp4"));
 const file = await readFile("video.mp4");
 assert.equal(file.length, chunk.bytes);
@@ -46,9 +46,9 @@ assert.ok(file.subarray(1000, 1200).equals(await part({ offset: 1000, length: 20
 assert.ok(file.subarray(-10).equals(await part({ offset: file.length - 10, length: 500 })));
 const beyond = await failure(recording.downloadStreaming(content, { offset: file.length + 1 }));
 
-await recording.delete(location);
+await recording.delete(deleteLocation);
 await contentRefused(recording.downloadToPath(content, "gone.mp4"), 404);
-await contentRefused(recording.downloadStreaming(`${location}/content/acsmetadata`), 404);
-await contentRefused(recording.delete(location), 404);
+await contentRefused(recording.downloadStreaming(metadataLocation), 404);
+await contentRefused(recording.delete(deleteLocation), 404);
 
 tell({ beyond });
