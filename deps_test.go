@@ -31,7 +31,7 @@ type layer struct {
 }
 
 const (
-	foundation = "internal/clock internal/codec internal/fault internal/resample internal/task internal/timebase"
+	foundation = "internal/clock internal/codec internal/cpu internal/fault internal/resample internal/task internal/timebase"
 	stages     = "compositor mixer muxer"
 	web        = "net/http github.com/pion/webrtc"
 	system     = "net os sync syscall"

@@ -50,11 +50,13 @@ func percentile(counts []int64, p int64) int {
 // lateness sums up how late frames are composed.
 type lateness struct {
 	most time.Duration
-	log2 [20]int64 // counts by the bits of the milliseconds
+	sum  time.Duration
+	log2 [LatenessBuckets]int64 // counts by the bits of the milliseconds
 }
 
 func (l *lateness) add(d time.Duration) {
 	l.most = max(l.most, d)
+	l.sum += max(d, 0)
 	l.log2[min(bits.Len64(uint64(max(d, 0).Milliseconds())), len(l.log2)-1)]++
 }
 

@@ -28,6 +28,7 @@ type Engine struct {
 	closed        bool
 	conversations map[string]*Conversation
 	recordings    map[string]*Recording // running ones; nil for one that is about to start
+	totals        Totals                // without what is running
 }
 
 // New checks the configuration and returns an engine. It starts
@@ -52,6 +53,7 @@ func newEngine(cfg Config, clock localClock) (*Engine, error) {
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
 		recordings:    make(map[string]*Recording),
+		totals:        Totals{Ended: make(map[EndReason]int64)},
 	}, nil
 }
 
@@ -172,6 +174,7 @@ func (e *Engine) reserve(id string) error {
 	case e.closed:
 		return ErrClosed
 	case e.cfg.MaxRecordings > 0 && len(e.recordings) >= e.cfg.MaxRecordings:
+		e.totals.Refused++
 		return ErrFull
 	case taken:
 		return invalid("a recording %q is running", id)
@@ -185,10 +188,20 @@ func (e *Engine) reserve(id string) error {
 func (e *Engine) register(r *Recording) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.totals.Started++
 	if _, reserved := e.recordings[r.id]; reserved {
 		e.recordings[r.id] = r
 	}
 	return !e.closed
+}
+
+// retire lets go of a recording that has ended, and keeps what it counted.
+func (e *Engine) retire(r *Recording) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.recordings, r.id)
+	e.totals.Ended[r.why]++
+	e.totals.add(r.Counters())
 }
 
 func (e *Engine) unregister(id string) {

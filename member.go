@@ -275,6 +275,16 @@ type lossMeter struct{ sum, from uint64 }
 func (m *lossMeter) start(lost uint64) { m.from = lost }
 func (m *lossMeter) stop(lost uint64)  { m.sum += lost - m.from }
 
+// lostUnused returns how many of the lost packets were lost while the layer was
+// not used; member.mu is held.
+func (l *layer) lostUnused(lost uint64) uint64 {
+	unused := l.unused
+	if l.unwanted {
+		unused.stop(lost)
+	}
+	return unused.sum
+}
+
 // want says whether the layer is used; member.mu is held.
 func (l *layer) want(wanted bool) {
 	if l.receiver != nil && wanted == l.unwanted {
@@ -367,11 +377,8 @@ func (l *layer) stats() LayerStats {
 	s.ClockDrift, _ = l.clock.Drift()
 	if l.receiver != nil {
 		r := l.receiver.Stats()
-		unused := l.unused
-		if l.unwanted {
-			unused.stop(r.Lost)
-		}
-		s.Packets, s.Bytes, s.Lost, s.LostUnused, s.Late = r.Packets, r.Bytes, r.Lost-unused.sum, unused.sum, r.Late
+		unused := l.lostUnused(r.Lost)
+		s.Packets, s.Bytes, s.Lost, s.LostUnused, s.Late = r.Packets, r.Bytes, r.Lost-unused, unused, r.Late
 		s.Recovered, s.Repaired = r.Recovered, r.Repaired
 		s.Duplicate, s.Malformed = r.Duplicate, r.Malformed
 		s.KeyFrames, s.Freezes, s.SSRCChanges = r.KeyFrames, r.Freezes, r.SSRCChanges

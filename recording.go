@@ -26,9 +26,10 @@ type Recording struct {
 	deaf     chan struct{}  // closed when the owner takes no more commands
 	done     chan struct{}  // closed when result is final
 
-	mu     sync.Mutex
-	state  State
-	result Result // final once done is closed
+	mu       sync.Mutex
+	state    State
+	result   Result   // final once done is closed
+	counters Counters // likewise
 
 	// The rest belongs to the owner.
 	session  *session
@@ -40,6 +41,7 @@ type Recording struct {
 	why      EndReason
 	shown    uint64         // version of the roster in result
 	opened   timebase.Ticks // local time of the start or the last resume
+	counted  timebase.Ticks // local time at which counters were
 	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
 }
 

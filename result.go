@@ -69,4 +69,8 @@ type Stats struct {
 	Frames         int64 `json:"frames"`         // composed and encoded
 	RepeatedFrames int64 `json:"repeatedFrames"` // of these, nothing in the picture had changed
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
+	// CPU is the time that decoding, composing, mixing and encoding took on a
+	// processor. It leaves out receiving packets and storing files. Zero if the
+	// system doesn't tell, and for what Compose makes.
+	CPU time.Duration `json:"cpuNs"`
 }

@@ -39,8 +39,9 @@ type session struct {
 	live    map[*track]bool
 	fresh   []*layer // the first ones of new tracks
 	retired []finished
-	alarms  []Alarm // all that were raised
-	news    []Event // about alarms, for the owner to tell
+	past    Counters // of the tracks in retired
+	alarms  []Alarm  // all that were raised
+	news    []Event  // about alarms, for the owner to tell
 	gaps    spans
 	flowed  timebase.Ticks // position of the newest tick that saw packets of anybody come
 
@@ -270,6 +271,7 @@ func (s *session) retire() {
 func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.endAlarms(h)
 	s.retired = append(s.retired, finished{l.member.stay, r})
+	s.past.addTrack(r)
 }
 
 // composeAt draws and encodes the frame at position pos, local time at.

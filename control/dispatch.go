@@ -22,14 +22,17 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
 	case first == "whip":
+		isAbout(r, "whip")
 		s.whip.ServeHTTP(w, r)
 		return
 	case first == "call" && !strings.HasSuffix(rest, "/state"):
+		isAbout(r, "page")
 		s.page.ServeHTTP(w, r)
 		return
 	}
 	c, err := s.route(r.Method, path, apiVersion(r))
 	if err == nil {
+		isAbout(r, c.verb.String())
 		c.claims, err = s.authorize(r, c)
 	}
 	if err == nil {

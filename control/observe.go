@@ -27,8 +27,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			id = c
 		}
 		h.Set("X-Content-Type-Options", "nosniff")
+		r, what := withSubject(r)
 		defer func() {
 			s.recovered(seen, r, recover())
+			s.metrics.observe(*what, seen.status, time.Since(begin))
 			s.log.Log(r.Context(), level(seen.status), "request",
 				"id", id, "method", r.Method, "path", r.URL.Path, "status", seen.status,
 				"bytes", seen.bytes, "duration", time.Since(begin), "from", r.RemoteAddr)

@@ -36,8 +36,26 @@ const (
 	replaySubscription
 	listEvents
 	health
+	ready
+	showCapacity
+	showMetrics
 	showIndex
 )
+
+// String names the verb in metrics.
+func (v verb) String() string {
+	return [...]string{
+		start: "start", state: "state", pause: "pause", resume: "resume", stop: "stop",
+		downloadMedia: "downloadMedia", downloadMetadata: "downloadMetadata", deleteDocument: "deleteDocument",
+		listRecordings: "listRecordings", showRecording: "showRecording", showReport: "showReport",
+		removeRecording: "deleteRecording",
+		putSubscription: "putSubscription", listSubscriptions: "listSubscriptions", showSubscription: "showSubscription",
+		removeSubscription: "deleteSubscription", validateSubscription: "validateSubscription",
+		replaySubscription: "replaySubscription", listEvents: "listEvents",
+		listConversations: "listConversations", showConversation: "showConversation", showCall: "showCall",
+		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", showIndex: "index",
+	}[v]
+}
 
 // call is a request that was understood.
 type call struct {
@@ -113,6 +131,9 @@ func routes() []endpoint {
 		{http.MethodPost, one + "/replay", replaySubscription, own{}, control, (*Server).replaySubscription},
 		{http.MethodGet, "events", listEvents, own{}, look, (*Server).listEvents},
 		{http.MethodGet, "healthz", health, own{}, nil, (*Server).health},
+		{http.MethodGet, "readyz", ready, own{}, nil, (*Server).ready},
+		{http.MethodGet, "capacity", showCapacity, own{}, look, (*Server).showCapacity},
+		{http.MethodGet, "metrics", showMetrics, own{}, look, (*Server).showMetrics},
 		{http.MethodGet, "", showIndex, own{}, nil, (*Server).showIndex},
 	}
 }

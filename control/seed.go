@@ -138,6 +138,7 @@ type flatError struct {
 func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
+	case status == http.StatusRequestedRangeNotSatisfiable:
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
 		status == http.StatusTooManyRequests:
 	case status == http.StatusNotFound && v == start:

@@ -63,6 +63,8 @@ type Config struct {
 	Recording callreel.RecordingConfig
 	// WHIP is how publishers connect; Sink and Authorize are the server's.
 	WHIP whip.Config
+	// Queues are what waits to be done by name, such as uploads, for /metrics.
+	Queues map[string]func() QueueStats
 	// Version is shown on the index page. Optional.
 	Version string
 	// Logger receives a record for each request and what goes wrong. Nil means none.
@@ -90,6 +92,9 @@ type Server struct {
 	background sync.WaitGroup // deals with the feed
 	sweeper    sync.WaitGroup
 	stop       context.CancelFunc // ends both
+
+	readiness *readiness
+	metrics   *metrics
 }
 
 // New checks the configuration and prepares a server, which must be started
@@ -114,6 +119,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.urls, err = newURLs(cfg); err != nil {
+		return nil, err
+	}
+	s.readiness = &readiness{checks: s.checks(), log: func(name string, err error) {
+		s.log.Warn("not ready", "failing", name, "error", err)
+	}}
+	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, err
 	}
 	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher

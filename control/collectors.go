@@ -1,0 +1,172 @@
+package control
+
+import (
+	"math"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/cpu"
+)
+
+// descs are the descriptions of a collector's metrics, by their names without
+// the prefix that all have.
+type descs map[string]*prometheus.Desc
+
+func (d descs) add(name, help string, labels ...string) {
+	d[name] = prometheus.NewDesc("callreel_"+name, help, labels, nil)
+}
+
+// Describe tells the descriptions.
+func (d descs) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range d {
+		to <- desc
+	}
+}
+
+func (d descs) counter(to chan<- prometheus.Metric, name string, value float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d[name], prometheus.CounterValue, value, labels...)
+}
+
+func (d descs) gauge(to chan<- prometheus.Metric, name string, value float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d[name], prometheus.GaugeValue, value, labels...)
+}
+
+// engineCollector tells of recordings and what they cost.
+type engineCollector struct {
+	engine *callreel.Engine
+	descs
+}
+
+func describeEngine() descs {
+	d := descs{}
+	d.add("recordings", "Recordings that have not ended, by state.", "state")
+	d.add("recordings_started_total", "Recordings that began.")
+	d.add("recordings_refused_total", "Starts of recordings for which there was no room.")
+	d.add("recordings_ended_total", "Recordings that ended, by why.", "reason")
+	d.add("recorded_seconds_total", "Length of what was recorded.")
+	d.add("frames_total", "Frames that were composed and encoded.")
+	d.add("repeated_frames_total", "Frames in which nothing had changed.")
+	d.add("late_ticks_total", "Frames that were composed more than a frame's duration late.")
+	d.add("tick_lateness_seconds", "How late frames were composed.")
+	d.add("recording_cpu_seconds_total", "CPU time of decoding, composing, mixing and encoding.")
+	d.add("recording_cores", "Cores that a running recording takes: the mean, and the most.", "of")
+	d.add("cpu_cores", "Processors that the server may use, within its quota.")
+	d.add("spool_bytes", "Size of the files in the spool.")
+	d.add("spool_free_bytes", "Space left for the spool.")
+	return d
+}
+
+// Collect asks the engine.
+func (c engineCollector) Collect(to chan<- prometheus.Metric) {
+	recordings := c.engine.Recordings()
+	states := make(map[callreel.State]int)
+	for _, r := range recordings {
+		states[r.State()]++
+	}
+	for _, s := range []callreel.State{callreel.Starting, callreel.Active, callreel.Paused, callreel.Stopping} {
+		c.gauge(to, "recordings", float64(states[s]), s.String())
+	}
+	t := c.engine.Totals()
+	c.counter(to, "recordings_started_total", float64(t.Started))
+	c.counter(to, "recordings_refused_total", float64(t.Refused))
+	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError} {
+		c.counter(to, "recordings_ended_total", float64(t.Ended[why]), string(why))
+	}
+	c.counter(to, "recorded_seconds_total", t.Recorded.Seconds())
+	c.counter(to, "frames_total", float64(t.Frames))
+	c.counter(to, "repeated_frames_total", float64(t.RepeatedFrames))
+	c.counter(to, "late_ticks_total", float64(t.LateTicks))
+	to <- lateness(c.descs["tick_lateness_seconds"], t.Counters)
+	c.counter(to, "recording_cpu_seconds_total", t.CPU.Seconds())
+	l, _ := loadOf(recordings)
+	c.gauge(to, "recording_cores", l.mean, "mean")
+	c.gauge(to, "recording_cores", l.most, "most")
+	c.gauge(to, "cpu_cores", cpu.Cores())
+	if held, free, err := c.engine.SpoolSize(); err != nil {
+		to <- prometheus.NewInvalidMetric(c.descs["spool_bytes"], err)
+	} else {
+		c.gauge(to, "spool_bytes", float64(held))
+		c.gauge(to, "spool_free_bytes", float64(free))
+	}
+}
+
+// lateness is a histogram of how late frames were.
+func lateness(desc *prometheus.Desc, t callreel.Counters) prometheus.Metric {
+	buckets := make(map[float64]uint64)
+	var all uint64
+	for i, n := range t.Lateness {
+		all += uint64(n)
+		if i < len(t.Lateness)-1 {
+			buckets[math.Ldexp(0.001, i)] = all
+		}
+	}
+	return prometheus.MustNewConstHistogram(desc, all, t.TotalLateness.Seconds(), buckets)
+}
+
+// mediaCollector tells what was received of tracks.
+type mediaCollector struct {
+	engine *callreel.Engine
+	descs
+}
+
+func describeMedia() descs {
+	d := descs{}
+	d.add("packets_received_total", "RTP packets of recorded tracks.")
+	d.add("packets_lost_total", "RTP packets that were waited for and given up.")
+	d.add("packets_recovered_total", "Lost RTP packets that were brought back, by what.", "by")
+	d.add("packets_late_total", "RTP packets that came after they had been given up.")
+	d.add("rtp_malformed_total", "Payloads that break their format.")
+	d.add("decode_errors_total", "Packets and pictures that could not be decoded.")
+	d.add("concealed_seconds_total", "Sound that was made up, or is silent, for lost packets.")
+	return d
+}
+
+// Collect asks the engine.
+func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
+	t := c.engine.Totals()
+	c.counter(to, "packets_received_total", float64(t.Packets))
+	c.counter(to, "packets_lost_total", float64(t.Lost))
+	c.counter(to, "packets_recovered_total", float64(t.Recovered), "redundancy")
+	c.counter(to, "packets_recovered_total", float64(t.Repaired), "retransmission")
+	c.counter(to, "packets_late_total", float64(t.Late))
+	c.counter(to, "rtp_malformed_total", float64(t.Malformed))
+	c.counter(to, "decode_errors_total", float64(t.DecodeErrors))
+	c.counter(to, "concealed_seconds_total", t.Concealed.Seconds())
+}
+
+// QueueStats is what is in a queue.
+type QueueStats struct {
+	Length int
+	Bytes  int64     // zero if there is no size
+	Oldest time.Time // of what waits longest; zero if the queue is empty
+}
+
+// queueCollector tells of what waits to be done.
+type queueCollector struct {
+	queues map[string]func() QueueStats
+	descs
+}
+
+func describeQueues() descs {
+	d := descs{}
+	d.add("queue_length", "What waits to be done, by queue.", "queue")
+	d.add("queue_bytes", "Size of what waits, by queue.", "queue")
+	d.add("queue_oldest_seconds", "How long the oldest of what waits has done so, by queue.", "queue")
+	return d
+}
+
+// Collect asks the queues.
+func (c queueCollector) Collect(to chan<- prometheus.Metric) {
+	for name, stats := range c.queues {
+		q := stats()
+		age := 0.0
+		if !q.Oldest.IsZero() {
+			age = max(0, time.Since(q.Oldest).Seconds())
+		}
+		c.gauge(to, "queue_length", float64(q.Length), name)
+		c.gauge(to, "queue_bytes", float64(q.Bytes), name)
+		c.gauge(to, "queue_oldest_seconds", age, name)
+	}
+}
