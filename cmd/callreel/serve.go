@@ -44,9 +44,9 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 		return err
 	}
 	s, err := startServer(ctx, serverConfig{
-		TLS:    files,
+		TLS:     files,
 		Storage: c.Storage,
-		Listen: c.Listen, Data: c.Keys.Data, Key: key,
+		Listen:  c.Listen, Data: c.Keys.Data, Key: key,
 		PublicURL: c.PublicURL, RequireToken: c.RequireToken,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
 		Recording: c.Recording.config(),
