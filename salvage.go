@@ -58,9 +58,11 @@ func (l *leftover) salvage() (found bool) {
 			l.problems = append(l.problems, fmt.Errorf("%s: %w", mediaName(index), err))
 		}
 	}
-	if n := len(res.Chunks); n > 0 && (found || !l.manifest.Ended) {
-		last := res.Chunks[n-1]
-		res.Duration = last.Start + last.Duration
+	if found || !l.manifest.Ended {
+		res.Duration = 0
+		for _, c := range res.Chunks {
+			res.Duration = max(res.Duration, c.Start+c.Duration)
+		}
 		res.Stats.Frames = int64(timebase.FromDuration(res.Duration) * timebase.Ticks(l.manifest.Settings.FrameRate) / timebase.Second)
 	}
 	return found
