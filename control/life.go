@@ -16,16 +16,16 @@ const eventsKept = 7 * 24 * time.Hour
 
 // Start reads the state that an earlier run has left and puts it in order: no
 // recording is said to run that does not, and what was not told is told. Then
-// the server can answer requests. Close it.
+// the server can answer requests. Close it, also if this fails.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.openState(ctx); err != nil {
 		return err
 	}
 	if err := s.reconcile(ctx); err != nil {
-		return errors.Join(err, s.Close(ctx))
+		return err
 	}
 	if err := s.events.Configure(ctx, s.cfg.Webhooks.Subscriptions); err != nil {
-		return errors.Join(err, s.Close(ctx))
+		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
