@@ -170,7 +170,12 @@ func (a answer) code() string {
 // start starts a recording.
 func (r *rig) start(conversation string) string {
 	r.t.Helper()
-	a := r.do("POST", "/conversations/"+conversation+"/Recordings", "{}")
+	return r.startWith(conversation, "{}")
+}
+
+func (r *rig) startWith(conversation, body string) string {
+	r.t.Helper()
+	a := r.do("POST", "/conversations/"+conversation+"/Recordings", body)
 	var b struct{ RecordingID string }
 	if a.Code != 200 {
 		r.t.Fatalf("start: %d %s", a.Code, a.Body)

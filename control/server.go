@@ -63,8 +63,6 @@ type Config struct {
 	Recording callreel.RecordingConfig
 	// WHIP is how publishers connect; Sink and Authorize are the server's.
 	WHIP whip.Config
-	// Queues are what waits to be done by name, such as uploads, for /metrics.
-	Queues map[string]func() QueueStats
 	// Version is shown on the index page. Optional.
 	Version string
 	// Logger receives a record for each request and what goes wrong. Nil means none.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/callreel/callreel/events"
-	"github.com/callreel/callreel/internal/token"
 )
 
 // Webhooks says who is told of events, and who may be.
@@ -23,17 +22,8 @@ type Webhooks struct {
 	Transport http.RoundTripper
 }
 
-// everywhere makes sure that a token is not limited to a conversation: a
-// subscription is told of all.
-func (c call) everywhere() error {
-	if c.claims.Conversation != "" {
-		return token.ErrConversation
-	}
-	return nil
-}
-
 func (s *Server) putSubscription(w http.ResponseWriter, r *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(r.Body)
@@ -67,7 +57,7 @@ type subscriptionList struct {
 }
 
 func (s *Server) listSubscriptions(w http.ResponseWriter, _ *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	reply(w, http.StatusOK, subscriptionList{s.events.List()})
@@ -75,7 +65,7 @@ func (s *Server) listSubscriptions(w http.ResponseWriter, _ *http.Request, c cal
 }
 
 func (s *Server) showSubscription(w http.ResponseWriter, _ *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	st, err := s.events.Get(c.name)
@@ -87,7 +77,7 @@ func (s *Server) showSubscription(w http.ResponseWriter, _ *http.Request, c call
 }
 
 func (s *Server) deleteSubscription(w http.ResponseWriter, r *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	if err := s.events.Delete(r.Context(), c.name); err != nil {
@@ -113,7 +103,7 @@ type replayed struct {
 }
 
 func (s *Server) replaySubscription(w http.ResponseWriter, r *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(r.Body)
@@ -139,7 +129,7 @@ type eventList struct {
 }
 
 func (s *Server) listEvents(w http.ResponseWriter, r *http.Request, c call) error {
-	if err := c.everywhere(); err != nil {
+	if err := c.seesAll(); err != nil {
 		return err
 	}
 	q := r.URL.Query()

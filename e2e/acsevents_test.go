@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,20 +11,11 @@ import (
 	"github.com/callreel/callreel/internal/simulate"
 )
 
-// needsEvents skips the test if the server has no subscriptions.
-func (s *server) needsEvents() {
-	s.t.Helper()
-	if s.request(http.MethodGet, "/subscriptions", "").status == http.StatusNotFound { // GATE
-		s.t.Skip("this server has no subscriptions yet")
-	}
-}
-
 // A client learns all that it needs from events, in both schemas and at its
 // callback, and fetches the files where they say.
 func TestSDKEvents(t *testing.T) {
 	withEachSDK(t, func(t *testing.T, a sdk) {
 		s := a.serve()
-		s.needsEvents()
 		var got struct{ DurationMs int64 }
 		a.run("events.mjs", &got, s.settings("room", s.url)...)
 		m := open(t, filepath.Join(a.dir, "video.mp4"))
@@ -41,7 +31,6 @@ func TestSDKEvents(t *testing.T) {
 func TestReadmeProgram(t *testing.T) {
 	withEachSDK(t, func(t *testing.T, a sdk) {
 		s := a.serve()
-		s.needsEvents()
 		readme, err := os.ReadFile("../README.md")
 		must(t, err)
 		_, rest, _ := strings.Cut(string(readme), "```js\n")

@@ -76,7 +76,6 @@ func (e *events) times(id string) int {
 func TestClientManages(t *testing.T) {
 	t.Parallel()
 	s, ctx := serve(t, webhookFlags...), t.Context()
-	s.needsEvents()
 	api, err := client.New(client.Config{Endpoint: s.url, Token: s.token})
 	must(t, err)
 	hook := receive(t)

@@ -25,7 +25,7 @@ import (
 const contentName = "recordings.asm.skype.com"
 
 // webhookFlags let a server call webhooks on this machine.
-var webhookFlags []string // GATE: to be filled when serve has them
+var webhookFlags = []string{"--webhook-network", "127.0.0.0/8"}
 
 // secure is a server of https that has a certificate of a private authority.
 type secure struct {

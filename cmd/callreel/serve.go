@@ -62,7 +62,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 		TLS:     files,
 		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1),
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
-		Listen:  c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
+		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
 		Recording: c.Recording.config(),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { CALL, look, recordings, refused, sleep, tell } from "./sdk.mjs";
 
 const recording = recordings();
-const recordingStateCallbackEndpointUrl = "https://example.com/callback?secret=1";
+const recordingStateCallbackEndpointUrl = "https://127.0.0.1:1/callback?secret=1";
 
 const url = `https://conv.example.com:443/conv/${CALL}?i=0&e=\u{fc}`;
 const base64 = Buffer.from(url).toString("base64");
@@ -17,7 +17,7 @@ for (const [locator, conversation] of [
   const { recordingId: id } = await recording.start({ ...locator, recordingStateCallbackEndpointUrl });
   const details = await look(`/recordings/${id}`);
   assert.equal(details.conversationId, conversation);
-  assert.equal(details.recordingStateCallbackUri, "https://example.com/callback");
+  assert.equal(details.recordingStateCallbackUri, "https://127.0.0.1:1/callback");
   await recording.stop(id);
 }
 
