@@ -86,9 +86,14 @@ func makeRig(t testing.TB, dir string, node *cluster.Node, change func(*control.
 	r.check(err)
 	r.check(r.server.Start(context.Background()))
 	r.handler = r.server.Handler()
-	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Control, token.Read}})
+	r.renew()
 	t.Cleanup(r.close)
 	return r
+}
+
+// renew makes a new token, as they expire.
+func (r *rig) renew() {
+	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Control, token.Read}})
 }
 
 // close ends the engine and the server; twice is harmless.

@@ -164,7 +164,7 @@ func checkDeletion(t *testing.T, api *client.Client, a, b, running string) {
 		must(t, err)
 		must(t, remove(r.Chunks[0].DocumentID))
 		_, err = api.DownloadRecording(ctx, r.Chunks[0].DocumentID, io.Discard)
-		if gone, ok := errors.AsType[*client.Error](err); !ok || gone.StatusCode != http.StatusNotFound {
+		if gone, ok := errors.AsType[*client.Error](err); !ok || gone.Code != "8522" {
 			t.Errorf("the file of a deleted recording: %v", err)
 		}
 	}

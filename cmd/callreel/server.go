@@ -184,9 +184,15 @@ func (cfg serverConfig) webhooks() control.Webhooks {
 	}
 }
 
-// event logs what happens to recordings.
+// event logs what happens to recordings and in calls.
 func (cfg serverConfig) event(e callreel.Event) {
-	level, args := slog.LevelInfo, []any{"conversation", e.Conversation, "recording", e.Recording, "state", e.State}
+	level, args := slog.LevelInfo, []any{"conversation", e.Conversation}
+	if e.Recording != "" {
+		args = append(args, "recording", e.Recording, "state", e.State)
+	}
+	if e.Participant != nil {
+		args = append(args, "participant", e.Participant.ID)
+	}
 	if e.Chunk != nil {
 		args = append(args, "document", e.Chunk.DocumentID, "duration", e.Chunk.Duration, "bytes", e.Chunk.Bytes)
 	}

@@ -25,7 +25,7 @@ await sleep(3);
 await recording.stop(id);
 await refused(recording.getState(id), 404, "8522");
 await refused(recording.pause(id), 404, "8522");
-await refused(recording.stop(id), 404, "8522");
+await recording.stop(id); // as if the first answer had been lost
 
 const [chunk, ...others] = (await look(`/recordings/${id}`)).chunks;
 assert.equal(others.length, 0);

@@ -25,4 +25,5 @@ await twice(() => recording.pause(id));
 assert.equal((await twice(() => recording.getState(id))).recordingState, "inactive");
 await twice(() => recording.resume(id));
 assert.equal((await recording.getState(id)).recordingState, "active");
+await twice(() => recording.stop(id));
 tell({ recordingId: id });
