@@ -40,7 +40,7 @@ func (c *calls) deal(ctx context.Context, e callreel.Event) error {
 	case callreel.CallStarted:
 		return c.begin(ctx, e)
 	case callreel.CallEnded:
-		return c.end(ctx, e.Conversation, e.Time)
+		return c.end(ctx, e.Conversation, e.Time, "Nobody is left in the call.")
 	default:
 		return c.move(ctx, e)
 	}
@@ -63,7 +63,7 @@ func (c *calls) begin(ctx context.Context, e callreel.Event) error {
 	return c.publish(ctx, events.CallStarted, subject, e.Time, call.Call, events.Started{Call: call.data()})
 }
 
-func (c *calls) end(ctx context.Context, conversation string, at time.Time) error {
+func (c *calls) end(ctx context.Context, conversation string, at time.Time, why string) error {
 	call := c.open[conversation]
 	if call == nil {
 		return nil
@@ -72,7 +72,7 @@ func (c *calls) end(ctx context.Context, conversation string, at time.Time) erro
 	err := c.publish(ctx, events.CallEnded, "call/"+url.PathEscape(callIDOf(conversation)), at, call.Call, events.Ended{
 		Call:            call.data(),
 		EndedBy:         events.Ender{Identifier: events.Identify(by), Type: "Participant", Name: cmp.Or(call.last.Name, by)},
-		Reason:          events.EndReason{Phrase: "Nobody is left in the call."},
+		Reason:          events.EndReason{Phrase: why},
 		DurationSeconds: at.Sub(call.Since).Seconds(),
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *calls) recover(ctx context.Context, at time.Time) error {
 		}
 	}
 	for conversation := range c.open {
-		if err := c.end(ctx, conversation, at); err != nil {
+		if err := c.end(ctx, conversation, at, "The server was interrupted."); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func (s *Server) reconcile(ctx context.Context) error {
 	for _, res := range left {
 		s.log.WarnContext(ctx, "recovered", "recording", res.ID, "conversation", res.Conversation,
 			"duration", res.Duration, "chunks", len(res.Chunks), "endReason", res.EndReason)
-		if err := s.noteEnd(ctx, res, res.StartTime.Add(res.Duration)); err != nil {
+		if err := s.noteEnd(ctx, res, endOf(res)); err != nil {
 			return err
 		}
 	}
@@ -99,6 +99,15 @@ func (s *Server) reconcile(ctx context.Context) error {
 		}
 	}
 	return s.calls.recover(ctx, now)
+}
+
+// endOf is when a recording ended of which that is not known otherwise.
+func endOf(res callreel.Result) time.Time {
+	end := res.StartTime.Add(res.Duration)
+	for _, p := range res.Pauses {
+		end = end.Add(p.Duration)
+	}
+	return end
 }
 
 // settle ends the record of a recording that does not run, and tells what was
