@@ -30,8 +30,8 @@ type Config struct {
 	// Logger receives what an operator should know. Nil means none.
 	Logger *slog.Logger
 	// OnEvent is told what happens. It is called from several goroutines, must
-	// not block and must not call back into the recording. Nil means nobody is
-	// told.
+	// not block and must not call back into the engine, its conversations and
+	// recordings. Nil means nobody is told.
 	OnEvent func(Event)
 }
 

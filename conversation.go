@@ -25,6 +25,7 @@ type Conversation struct {
 	version uint64 // changes with members
 	added   uint64 // layers so far
 	joined  uint64 // stays so far
+	call    string // id of the call; empty before the first stay
 }
 
 var _ ingest.Sink = (*Conversation)(nil)
@@ -32,6 +33,7 @@ var _ ingest.Sink = (*Conversation)(nil)
 // ConversationInfo is a snapshot of a conversation.
 type ConversationInfo struct {
 	ID           string
+	Call         string // the id of the call; empty if nobody has been in it
 	Participants []ParticipantInfo
 	Recording    *Recording // nil if none is attached
 }
@@ -43,7 +45,7 @@ func (c *Conversation) ID() string { return c.id }
 func (c *Conversation) Info() ConversationInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	info := ConversationInfo{ID: c.id, Recording: c.rec}
+	info := ConversationInfo{ID: c.id, Call: c.call, Recording: c.rec}
 	for _, m := range c.members {
 		if m.left == never {
 			info.Participants = append(info.Participants, m.info(c.eng.clock))
@@ -95,7 +97,22 @@ func (c *Conversation) join(p ingest.Participant) *member {
 	c.members = append(c.members, m)
 	c.version++
 	c.gate.tap.join(m)
+	if c.call == "" {
+		c.call = newID()
+		c.tell(CallStarted, m)
+	}
+	c.tell(ParticipantJoined, m)
 	return m
+}
+
+// tell tells of a member's coming or going; c.mu is held.
+func (c *Conversation) tell(what EventType, m *member) {
+	e := Event{Type: what, Time: c.eng.clock.read(), Conversation: c.id, Call: c.call}
+	if m != nil {
+		info := m.info(c.eng.clock)
+		e.Participant = &info
+	}
+	c.eng.cfg.OnEvent(e)
 }
 
 func (c *Conversation) leave(m *member) {
@@ -107,6 +124,7 @@ func (c *Conversation) leave(m *member) {
 	m.left = c.eng.clock.now()
 	c.version++
 	c.gate.tap.leave(m)
+	c.tell(ParticipantLeft, m)
 	switch {
 	case c.rec == nil:
 		c.prune(never)
@@ -122,8 +140,9 @@ func (c *Conversation) prune(at timebase.Ticks) {
 	if len(c.members) != n {
 		c.version++
 	}
-	if len(c.members) == 0 && c.rec == nil {
-		c.eng.forget(c)
+	if len(c.members) == 0 && c.rec == nil && c.eng.forget(c) && c.call != "" {
+		c.tell(CallEnded, nil)
+		c.call = "" // the next one is another
 	}
 }
 

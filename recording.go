@@ -32,17 +32,22 @@ type Recording struct {
 	counters Counters // likewise
 
 	// The rest belongs to the owner.
-	session  *session
-	out      *output
-	first    *os.File // the first chunk, until it is used
-	tap      *tap     // nil without a capture
-	captured string   // key of the capture in the store
-	delivery delivery
-	why      EndReason
-	shown    uint64         // version of the roster in result
-	opened   timebase.Ticks // local time of the start or the last resume
-	counted  timebase.Ticks // local time at which counters were
-	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
+	session   *session
+	out       *output
+	first     *os.File       // the first chunk, until it is used
+	tap       *tap           // nil without a capture
+	captured  string         // key of the capture in the store
+	capturing sync.WaitGroup // until it is closed
+	parcel    *parcel
+	delivery  delivery
+	stale     bool           // the manifest is, as to the roster
+	unsaved   bool           // it could not be written
+	saved     timebase.Ticks // when it was, local time
+	why       EndReason
+	shown     uint64         // version of the roster in result
+	opened    timebase.Ticks // local time of the start or the last resume
+	counted   timebase.Ticks // local time at which counters were
+	empty     timebase.Ticks // local time since which nobody has been there; never, if somebody is
 }
 
 // command is a message to the owner.
@@ -63,17 +68,24 @@ func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, 
 		done:     make(chan struct{}),
 		result:   Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)},
 	}
+	var err error
+	if r.parcel, err = e.courier.open(r.id, r.tell); err != nil {
+		return nil, err
+	}
 	if err := r.open(now); err != nil {
-		return nil, errors.Join(err, r.abandon())
+		return nil, errors.Join(err, r.abandon(), r.forget())
 	}
 	if err := r.attach(c, now); err != nil {
-		return nil, errors.Join(err, r.abandon())
+		return nil, errors.Join(err, r.abandon(), r.forget())
 	}
 	return r, nil
 }
 
 // open opens what can fail for reasons of this machine.
 func (r *Recording) open(now timebase.Ticks) (err error) {
+	if files, err := r.eng.spool.Files(r.id); err != nil || len(files) > 0 {
+		return errors.Join(err, invalid("there are files of a recording %q in the spool", r.id))
+	}
 	if r.out, err = newOutput(r.cfg, r.startTime, r.createChunk); err != nil {
 		return err
 	}
@@ -83,7 +95,19 @@ func (r *Recording) open(now timebase.Ticks) (err error) {
 	if r.first, err = r.eng.spool.Create(r.id, mediaName(0)); err != nil {
 		return err
 	}
+	m := manifest{Version: manifestVersion, Time: r.startTime, Settings: r.cfg, Result: r.result}
+	if r.cfg.PauseOnStart {
+		m.PausedSince = r.startTime
+	}
+	if err := m.save(r.eng.courier); err != nil {
+		return err
+	}
 	return r.openCapture(now)
+}
+
+// forget ends what a recording has in the spool that did not begin.
+func (r *Recording) forget() error {
+	return errors.Join(r.eng.spool.Discard(r.id, manifestName), r.parcel.drop())
 }
 
 // abandon undoes open, for a recording that has nothing recorded.
@@ -173,6 +197,7 @@ func (r *Recording) pause() error {
 	r.conv.pass(gate{from: r.opened, until: from, tap: r.tap})
 	r.tap.pause(now, from)
 	r.update(true)
+	r.save()
 	r.become(Paused)
 	return nil
 }
@@ -196,6 +221,7 @@ func (r *Recording) resume() error {
 	r.opened = now
 	r.conv.pass(gate{from: now, until: never, tap: r.tap, resumed: true})
 	r.update(true)
+	r.save()
 	r.become(Active)
 	return nil
 }

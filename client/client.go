@@ -1,24 +1,27 @@
 // Package client calls the HTTP API of a callreel server: it starts, pauses,
-// resumes and stops recordings, and fetches what came of them. The operations
-// are those of the private preview of Azure Communication Services' Call
-// Recording, of April 2021, and a few of callreel's own.
+// resumes and stops recordings, finds, fetches and deletes what came of them, and
+// looks after who is told of events. The operations on a recording are those of
+// the private preview of Azure Communication Services' Call Recording, of April
+// 2021; the others are callreel's own.
 //
 // Requests that fail for a reason that may pass are repeated, as Azure's own
 // clients do: connection errors and the statuses 408, 429 and 5xx except 501 and
 // 505, three times, after one, two and four seconds with jitter or after what
 // the server asks for.
 //
+// All operations may be repeated without harm, except that what was deleted by a
+// request whose answer got lost is not there when it is repeated.
+//
 // The package publishes no media and makes no tokens.
 package client
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +35,10 @@ type Config struct {
 	// Token is a bearer token with the scopes that the calls need: control to
 	// change, read to look and to download.
 	Token string
+	// AccessKey is the server's access key, not its Base64 form. Requests are
+	// signed with it, as Azure's clients do, and may do everything. It takes the
+	// place of a Token; both at once are an error.
+	AccessKey []byte
 	// HTTPClient makes the requests. It should have no overall time limit if
 	// files are downloaded: contexts limit the calls. Nil means http.DefaultClient.
 	HTTPClient *http.Client
@@ -42,6 +49,7 @@ type Config struct {
 type Client struct {
 	endpoint string // without a slash at its end
 	token    string
+	key      []byte
 	http     *http.Client
 }
 
@@ -51,7 +59,13 @@ func New(cfg Config) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("client: endpoint %q is not an absolute http or https URL", cfg.Endpoint)
 	}
-	c := &Client{endpoint: strings.TrimRight(cfg.Endpoint, "/"), token: cfg.Token, http: cfg.HTTPClient}
+	if cfg.Token != "" && len(cfg.AccessKey) > 0 {
+		return nil, errors.New("client: there are both a token and an access key")
+	}
+	c := &Client{
+		endpoint: strings.TrimRight(cfg.Endpoint, "/"),
+		token:    cfg.Token, key: bytes.Clone(cfg.AccessKey), http: cfg.HTTPClient,
+	}
 	if c.http == nil {
 		c.http = http.DefaultClient
 	}
@@ -98,6 +112,9 @@ type StartOptions struct {
 	// ComposingDelay is how far behind the call the recording is composed, so
 	// that late packets are in time: 200 ms to 5 s. Zero means the server's.
 	ComposingDelay time.Duration
+	// PauseOnStart starts in the paused state: nothing is recorded before
+	// [Client.ResumeRecording], and without one there are no files.
+	PauseOnStart bool
 }
 
 // StartRecording starts a recording of a conversation and returns its ID. It may
@@ -107,7 +124,8 @@ func (c *Client) StartRecording(ctx context.Context, conversation string, opts S
 		OperationContext string `json:"operationContext,omitempty"`
 		StateCallbackURI string `json:"recordingStateCallbackUri,omitempty"`
 		ComposingDelayMs int64  `json:"composingDelayMs,omitempty"`
-	}{opts.OperationContext, opts.StateCallbackURI, opts.ComposingDelay.Milliseconds()}
+		PauseOnStart     bool   `json:"pauseOnStart,omitempty"`
+	}{opts.OperationContext, opts.StateCallbackURI, opts.ComposingDelay.Milliseconds(), opts.PauseOnStart}
 	var answer struct {
 		RecordingID string `json:"recordingId"`
 	}
@@ -148,34 +166,6 @@ func (c *Client) ResumeRecording(ctx context.Context, conversation, recording st
 // returns; if the server's storage is slow they follow: see [Client.Recording].
 func (c *Client) StopRecording(ctx context.Context, conversation, recording string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: recordingPath(conversation, recording)}, nil)
-}
-
-// Recording returns the details of a recording, whether it runs or has ended.
-func (c *Client) Recording(ctx context.Context, recording string) (Recording, error) {
-	var r Recording
-	err := c.call(ctx, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(recording)}, &r)
-	return r, err
-}
-
-// Report returns the quality report of a recording that has ended, a JSON document.
-func (c *Client) Report(ctx context.Context, recording string) (json.RawMessage, error) {
-	var doc json.RawMessage
-	err := c.call(ctx, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(recording) + "/report"}, &doc)
-	return doc, err
-}
-
-// Recordings lists those that run, then those that have ended, newest first.
-// At most limit are returned, 1 to 1000; zero means the server's default.
-func (c *Client) Recordings(ctx context.Context, limit int) ([]Recording, error) {
-	path := "/recordings"
-	if limit > 0 {
-		path += "?limit=" + strconv.Itoa(limit)
-	}
-	var answer struct {
-		Recordings []Recording `json:"recordings"`
-	}
-	err := c.call(ctx, request{method: http.MethodGet, path: path}, &answer)
-	return answer.Recordings, err
 }
 
 func conversationPath(conversation string) string {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/callreel/callreel/internal/hmacauth"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 
 // request is what is sent, the same each time it is repeated.
 type request struct {
-	method, path string
+	method, path string // the path with its query
 	header       http.Header
 	body         any // JSON; nil for none
 }
@@ -73,15 +75,14 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 
 // try sends a request once.
 func (c *Client) try(ctx context.Context, r request, id string) (*http.Response, error) {
-	var body io.Reader
+	var body []byte
 	if r.body != nil {
-		b, err := json.Marshal(r.body)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
 			return nil, fmt.Errorf("client: encode request: %w", err)
 		}
-		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, c.endpoint+r.path, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, c.endpoint+r.path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
@@ -91,10 +92,13 @@ func (c *Client) try(ctx context.Context, r request, id string) (*http.Response,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
+	req.Header.Set("X-Ms-Client-Request-Id", id)
+	switch {
+	case len(c.key) > 0:
+		hmacauth.Sign(req, c.key, body, time.Now())
+	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	req.Header.Set("X-Ms-Client-Request-Id", id)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)

@@ -64,32 +64,32 @@ func (calling) arguments(v verb, body []byte) (arguments, error) {
 	}
 	args := arguments{operationContext: b.OperationContext, callback: b.RecordingStateCallbackURI, pauseOnStart: b.PauseOnStart}
 	var err error
-	if args.conversation, err = b.conversation(); err != nil {
+	if args.callID, args.conversation, err = b.conversation(); err != nil {
 		return arguments{}, err
 	}
+	args.connectionID = b.CallConnectionID
 	return args, args.check()
 }
 
-// conversation returns the call that the body names, if it names one.
-func (b *callingStart) conversation() (string, error) {
+// conversation returns the call that the body names, if it names one, as it is
+// there and in canonical form.
+func (b *callingStart) conversation() (given, canonical string, err error) {
 	target, id := "callConnectionId", b.CallConnectionID
 	if l := b.CallLocator; l != nil {
 		if id != "" {
-			return "", invalid("callLocator", "there is a callConnectionId too")
+			return "", "", invalid("callLocator", "there is a callConnectionId too")
 		}
-		var err error
 		if target, id, err = l.id(); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	if id == "" {
-		return "", nil
+		return "", "", nil
 	}
-	canonical, err := canonicalID(id)
-	if err != nil {
-		return "", invalid(target, "%v", err)
+	if canonical, err = canonicalID(id); err != nil {
+		return "", "", invalid(target, "%v", err)
 	}
-	return canonical, nil
+	return id, canonical, nil
 }
 
 func (l *callLocator) id() (target, id string, err error) {

@@ -91,7 +91,7 @@ func TestCalling(t *testing.T) {
 
 		{"DELETE", path + v, "", 204, ""},
 		{"GET", path + v, "", 404, "8522"},
-		{"DELETE", path + v, "", 404, "8522"},
+		{"DELETE", path + v, "", 204, ""},
 		{"POST", path + ":pause" + v, "", 404, "8522"},
 	}, id)
 }

@@ -71,7 +71,7 @@ func (c engineCollector) Collect(to chan<- prometheus.Metric) {
 	t := c.engine.Totals()
 	c.counter(to, "recordings_started_total", float64(t.Started))
 	c.counter(to, "recordings_refused_total", float64(t.Refused))
-	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError} {
+	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError, callreel.EndInterrupted} {
 		c.counter(to, "recordings_ended_total", float64(t.Ended[why]), string(why))
 	}
 	c.counter(to, "recorded_seconds_total", t.Recorded.Seconds())
@@ -136,16 +136,30 @@ func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
 	c.counter(to, "concealed_seconds_total", t.Concealed.Seconds())
 }
 
-// QueueStats is what is in a queue.
-type QueueStats struct {
-	Length int
-	Bytes  int64     // zero if there is no size
-	Oldest time.Time // of what waits longest; zero if the queue is empty
+// queue is what waits to be done.
+type queue struct {
+	length int
+	bytes  int64         // zero if there is no size
+	oldest time.Duration // how long the oldest of it has waited
 }
 
-// queueCollector tells of what waits to be done.
+// queues are those of the server.
+func (s *Server) queues() map[string]queue {
+	uploads, events := s.cfg.Engine.Deliveries(), s.events.Stats()
+	age := time.Duration(0)
+	if !events.Oldest.IsZero() {
+		age = max(0, time.Since(events.Oldest))
+	}
+	return map[string]queue{
+		"uploads": {uploads.Files, uploads.Bytes, uploads.Oldest},
+		"events":  {length: events.Pending, oldest: age},
+		"notes":   {length: s.feed.depth()},
+	}
+}
+
+// queueCollector tells of what waits to be done, and of the events that don't any more.
 type queueCollector struct {
-	queues map[string]func() QueueStats
+	server *Server
 	descs
 }
 
@@ -154,19 +168,23 @@ func describeQueues() descs {
 	d.add("queue_length", "What waits to be done, by queue.", "queue")
 	d.add("queue_bytes", "Size of what waits, by queue.", "queue")
 	d.add("queue_oldest_seconds", "How long the oldest of what waits has done so, by queue.", "queue")
+	d.add("subscriptions", "Subscriptions to events.")
+	d.add("event_attempts_total", "Attempts to deliver an event to an endpoint.")
+	d.add("events_delivered_total", "Deliveries that an endpoint has taken.")
+	d.add("events_dead_lettered_total", "Deliveries that were given up.")
 	return d
 }
 
 // Collect asks the queues.
 func (c queueCollector) Collect(to chan<- prometheus.Metric) {
-	for name, stats := range c.queues {
-		q := stats()
-		age := 0.0
-		if !q.Oldest.IsZero() {
-			age = max(0, time.Since(q.Oldest).Seconds())
-		}
-		c.gauge(to, "queue_length", float64(q.Length), name)
-		c.gauge(to, "queue_bytes", float64(q.Bytes), name)
-		c.gauge(to, "queue_oldest_seconds", age, name)
+	for name, q := range c.server.queues() {
+		c.gauge(to, "queue_length", float64(q.length), name)
+		c.gauge(to, "queue_bytes", float64(q.bytes), name)
+		c.gauge(to, "queue_oldest_seconds", q.oldest.Seconds(), name)
 	}
+	st := c.server.events.Stats()
+	c.gauge(to, "subscriptions", float64(st.Subscriptions))
+	c.counter(to, "event_attempts_total", float64(st.Attempts))
+	c.counter(to, "events_delivered_total", float64(st.Delivered))
+	c.counter(to, "events_dead_lettered_total", float64(st.DeadLettered))
 }

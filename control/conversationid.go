@@ -38,6 +38,16 @@ func decodeURL(id string) (string, bool) {
 	return string(b), true
 }
 
+// callIDOf is what events call a conversation: an id that clients can name it
+// by, and that has no slashes where it is a URL.
+func callIDOf(canonical string) string {
+	encoded := base64.RawURLEncoding.EncodeToString([]byte(canonical))
+	if _, isURL := decodeURL(encoded); isURL {
+		return encoded
+	}
+	return canonical
+}
+
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

@@ -118,7 +118,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ call) error {
 	return nil
 }
 
-func (s *Server) index(w http.ResponseWriter, _ *http.Request, _ call) error {
+func (s *Server) showIndex(w http.ResponseWriter, _ *http.Request, _ call) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, err := fmt.Fprintf(w, indexText, s.cfg.Version)
 	return err

@@ -20,6 +20,8 @@ type arguments struct {
 	callback         string        // where to post changes of the state
 	delay            time.Duration // of composing; 0: the server's
 	conversation     string        // canonical; empty where the path names it
+	callID           string        // the conversation as the client wrote it, likewise
+	connectionID     string        // if the client named the call by a connection
 	pauseOnStart     bool
 }
 

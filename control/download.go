@@ -1,27 +1,25 @@
 package control
 
 import (
-	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/storage"
 )
 
 // download hands out a chunk or its metadata, or the part of it that the
 // request wants (RFC 9110, section 14).
 func (s *Server) download(w http.ResponseWriter, r *http.Request, c call) error {
-	recording, chunk, err := parseDocument(c.document)
+	rec, chunk, err := s.document(c)
 	if err != nil {
 		return err
 	}
-	if err := s.checkSees(r.Context(), c, recording); err != nil {
-		return err
-	}
+	recording := rec.ID
 	if c.verb == downloadMedia {
 		return s.serveObject(w, r, callreel.MediaKey(recording, chunk), "video/mp4", c.document+".mp4")
 	}
@@ -38,12 +36,48 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, key, conten
 		return err
 	}
 	setFileHeaders(w.Header(), contentType, name, obj.ETag)
-	repairRange(r.Header)
-	http.ServeContent(w, r, "", obj.ModTime, obj)
+	err = serveContent(w, r, obj.ModTime, obj)
 	if err := obj.Close(); err != nil {
 		s.log.WarnContext(r.Context(), "close object", "key", key, "error", err)
 	}
-	return nil
+	return err
+}
+
+// serveContent sends what a request wants of a file. A range beyond its end is an
+// error, for the dialect to tell: some clients can't read any other answer.
+func serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, file io.ReadSeeker) error {
+	repairRange(r.Header)
+	sent := &contentWriter{ResponseWriter: w}
+	http.ServeContent(sent, r, "", modified, file)
+	if !sent.beyond {
+		return nil
+	}
+	w.Header().Del("Content-Disposition")
+	return &problem{
+		status: http.StatusRequestedRangeNotSatisfiable, code: codeInvalid, target: "Range",
+		message: "the range begins beyond the end of the file",
+	}
+}
+
+// contentWriter keeps back the text with which http.ServeContent refuses a range.
+type contentWriter struct {
+	http.ResponseWriter
+	beyond bool
+}
+
+func (w *contentWriter) WriteHeader(status int) {
+	if status == http.StatusRequestedRangeNotSatisfiable {
+		w.beyond = true
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *contentWriter) Write(b []byte) (int, error) {
+	if w.beyond {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // setFileHeaders describes a file; etag may be empty.
@@ -61,7 +95,7 @@ func parseDocument(id string) (recording string, chunk int, err error) {
 	number, recording, _ := strings.Cut(id, "-")
 	chunk, err = strconv.Atoi(number)
 	if err != nil || chunk < 0 || !isRecordingID(recording) || callreel.DocumentID(recording, chunk) != id {
-		return "", 0, notFound("there is no such document")
+		return "", 0, errNoDocument
 	}
 	return recording, chunk, nil
 }
@@ -71,18 +105,6 @@ var recordingID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // isRecordingID tells what may name a recording, and so a directory of the
 // store, from what never does.
 func isRecordingID(id string) bool { return recordingID.MatchString(id) }
-
-// checkSees makes sure that the call's token is good for the recording.
-func (s *Server) checkSees(ctx context.Context, c call, recording string) error {
-	if c.claims.Conversation == "" {
-		return nil
-	}
-	d, err := s.details(ctx, recording)
-	if err == nil && !c.sees(d.Conversation) {
-		err = storage.ErrNotExist
-	}
-	return err
-}
 
 var (
 	goodRange  = regexp.MustCompile(`^bytes=(\d+-\d*|-\d+)$`)

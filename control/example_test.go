@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
@@ -22,14 +23,21 @@ func Example() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	store := storage.Dir(filepath.Join(dir, "recordings"))
-	engine, err := callreel.New(callreel.Config{Storage: store, Spool: filepath.Join(dir, "spool")})
+	var server *control.Server
+	engine, err := callreel.New(callreel.Config{
+		Storage: store, Spool: filepath.Join(dir, "spool"),
+		OnEvent: func(e callreel.Event) { server.Observe(e) },
+	})
 	if err != nil {
 		panic(err)
 	}
-	server, err := control.New(control.Config{
-		Engine: engine, Store: store, AccessKeys: [][]byte{[]byte("a secret of thirty-two bytes ...")},
+	server, err = control.New(control.Config{
+		Engine: engine, Store: store, Cluster: cluster.InMemory(), AccessKeys: [][]byte{[]byte("a secret of thirty-two bytes ...")},
 	})
 	if err != nil {
+		panic(err)
+	}
+	if err := server.Start(context.Background()); err != nil {
 		panic(err)
 	}
 	web := httptest.NewServer(server.Handler())

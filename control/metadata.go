@@ -74,9 +74,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, key, name
 		return err
 	}
 	setFileHeaders(w.Header(), "application/json", name, `"`+fingerprint(b)+`"`)
-	repairRange(r.Header)
-	http.ServeContent(w, r, "", modified, bytes.NewReader(b))
-	return nil
+	return serveContent(w, r, modified, bytes.NewReader(b))
 }
 
 func (s *Server) storedMetadata(r *http.Request, key string) (m callreel.Metadata, modified time.Time, err error) {

@@ -37,7 +37,7 @@ func (s *Server) newMetrics() (*metrics, error) {
 		engineCollector{s.cfg.Engine, describeEngine()},
 		mediaCollector{s.cfg.Engine, describeMedia()},
 		callCollector{s, describeCalls()},
-		queueCollector{s.cfg.Queues, describeQueues()},
+		queueCollector{s, describeQueues()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {

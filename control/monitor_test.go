@@ -124,13 +124,8 @@ func metric(t *testing.T, text, name string) string {
 
 func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(c *control.Config) {
-			waiting := time.Now()
-			c.Queues = map[string]func() control.QueueStats{"uploads": func() control.QueueStats {
-				return control.QueueStats{Length: 2, Bytes: 300, Oldest: waiting}
-			}}
-		})
-		first, second := r.start("room"), r.start("room-2")
+		r := newRig(t, nil)
+		first, second := r.startWith("room", `{"recordingStateCallbackUri":"https://app.test/"}`), r.start("room-2")
 		time.Sleep(3 * time.Second)
 		r.do("POST", "/conversations/room-2/recordings/"+second+"/pause", "")
 		time.Sleep(2 * time.Second)
@@ -156,9 +151,11 @@ func TestMetrics(t *testing.T) {
 			`callreel_tick_lateness_seconds_bucket{le="0.001"}`:                     "63",
 			`callreel_conversations`:                                                "1",
 			`callreel_whip_sessions{state="connected"}`:                             "0",
-			`callreel_queue_length{queue="uploads"}`:                                "2",
-			`callreel_queue_bytes{queue="uploads"}`:                                 "300",
-			`callreel_queue_oldest_seconds{queue="uploads"}`:                        "5.2",
+			`callreel_queue_length{queue="uploads"}`:                                "0",
+			`callreel_queue_length{queue="events"}`:                                 "2", // there is no network
+			`callreel_queue_oldest_seconds{queue="events"}`:                         "5.2",
+			`callreel_event_attempts_total`:                                         "2",
+			`callreel_events_delivered_total`:                                       "0",
 			`callreel_http_requests_total{status="200",verb="start"}`:               "2",
 			`callreel_http_requests_total{status="400",verb="downloadMedia"}`:       "1",
 			`callreel_http_requests_total{status="404",verb="unknown"}`:             "1",
@@ -190,9 +187,7 @@ func TestMetrics(t *testing.T) {
 
 // The description of the metrics has each of them, and no other.
 func TestMetricsAreDescribed(t *testing.T) {
-	r := newRig(t, func(c *control.Config) {
-		c.Queues = map[string]func() control.QueueStats{"uploads": func() control.QueueStats { return control.QueueStats{} }}
-	})
+	r := newRig(t, nil)
 	r.do("GET", "/", "")
 	names := func(text, pattern string) (out []string) {
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {

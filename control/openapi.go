@@ -108,7 +108,19 @@ func securitySchemes() map[string]any {
 var parameterName = regexp.MustCompile(`\{(\w+)\}`)
 
 // documentPath writes a path of the routing table as a template.
-func documentPath(path string) string { return "/" + parameterName.ReplaceAllString(path, "{${1}Id}") }
+func documentPath(path string) string {
+	return "/" + parameterName.ReplaceAllStringFunc(path, func(p string) string {
+		return "{" + documentParameter(p[1:len(p)-1]) + "}"
+	})
+}
+
+// documentParameter names a parameter of the routing table.
+func documentParameter(name string) string {
+	if name == "name" {
+		return name
+	}
+	return name + "Id"
+}
 
 // describe describes a row of the routing table.
 func (e endpoint) describe(types *schemas) *apiOperation {
@@ -121,7 +133,7 @@ func (e endpoint) describe(types *schemas) *apiOperation {
 		op.ID += "Slash" // the previews' spelling of a path that is there without it too
 	}
 	for _, m := range parameterName.FindAllStringSubmatch(e.path, -1) {
-		op.Parameters = append(op.Parameters, apiParameter{Name: m[1] + "Id", In: "path", Required: true, Schema: &schema{Type: "string"}})
+		op.Parameters = append(op.Parameters, apiParameter{Name: documentParameter(m[1]), In: "path", Required: true, Schema: &schema{Type: "string"}})
 	}
 	op.Parameters = append(op.Parameters, e.parameters()...)
 	if body := e.requestBody(); body != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/control/page"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/internal/token"
 )
 
@@ -40,23 +41,23 @@ func (e endpoint) answers() []apiAnswer {
 		return fileAnswers(apiAnswer{body: callreel.Metadata{}})
 	case showReport:
 		return fileAnswers(apiAnswer{body: callreel.Report{}})
+	case putSubscription:
+		return []apiAnswer{{http.StatusOK, events.Status{}, ""}, {http.StatusCreated, events.Status{}, ""}}
 	case ready:
 		return []apiAnswer{{http.StatusOK, readyAnswer{}, ""}, {http.StatusServiceUnavailable, readyAnswer{}, ""}}
-	case showMetrics, index:
+	case showMetrics, showIndex:
 		return []apiAnswer{{http.StatusOK, nil, "text/plain"}}
 	}
 	return []apiAnswer{{http.StatusOK, answerBodies()[e.verb], ""}}
 }
 
-// fileAnswers are those of a file: all of it, a part, that it has not changed,
-// and that there is no such part.
+// fileAnswers are those of a file: all of it, a part, and that it has not changed.
 func fileAnswers(whole apiAnswer) []apiAnswer {
 	whole.status = http.StatusOK
 	return []apiAnswer{
 		whole,
 		{http.StatusPartialContent, nil, "application/octet-stream"},
 		{http.StatusNotModified, nil, ""},
-		{http.StatusRequestedRangeNotSatisfiable, nil, "text/plain"},
 	}
 }
 
@@ -64,20 +65,24 @@ func fileAnswers(whole apiAnswer) []apiAnswer {
 // verb that answers does not know. One that is missing fails a test.
 func answerBodies() map[verb]any {
 	return map[verb]any{
-		deleteDocument:    struct{}{},
+		deleteDocument: struct{}{}, removeRecording: struct{}{}, removeSubscription: struct{}{}, validateSubscription: struct{}{},
 		listRecordings:    recordingList{},
 		showRecording:     recordingDetails{},
 		listConversations: conversationList{},
 		showConversation:  conversationDetails{},
 		showCall:          page.State{},
-		health:            healthAnswer{},
-		showCapacity:      capacity{},
-		showOpenAPI:       map[string]any{},
+		listSubscriptions: subscriptionList{}, showSubscription: events.Status{}, replaySubscription: replayed{},
+		listEvents:   eventList{},
+		health:       healthAnswer{},
+		showCapacity: capacity{},
+		showOpenAPI:  map[string]any{},
 	}
 }
 
 // requestBodies are the types of the bodies of our own requests, by verb.
-func requestBodies() map[verb]any { return map[verb]any{} }
+func requestBodies() map[verb]any {
+	return map[verb]any{putSubscription: events.Subscription{}, replaySubscription: events.Selection{}}
+}
 
 // summary says what a verb asks for.
 func (v verb) summary() string {
@@ -87,9 +92,14 @@ func (v verb) summary() string {
 		downloadMedia: "The file of a chunk", downloadMetadata: "The metadata of a chunk", deleteDocument: "Delete a chunk and its metadata",
 		listRecordings: "List recordings", showRecording: "Details of a recording", showReport: "Quality report of a recording",
 		listConversations: "List calls", showConversation: "Details of a call", showCall: "State of a call, for its page",
+		removeRecording: "Delete all of a recording that has ended",
+		putSubscription: "Make or change a subscription to events", listSubscriptions: "List subscriptions",
+		showSubscription: "A subscription", removeSubscription: "Delete a subscription",
+		validateSubscription: "Agree to get events, by the code that the endpoint got",
+		replaySubscription:   "Deliver events again", listEvents: "Events that were published, the oldest first",
 		health: "Whether the process answers", ready: "Whether the server should get work",
 		showCapacity: "What there is room for", showMetrics: "Metrics, for Prometheus",
-		showOpenAPI: "This description", index: "Where to begin",
+		showOpenAPI: "This description", showIndex: "Where to begin",
 	}[v]
 }
 
@@ -110,9 +120,20 @@ func (e endpoint) parameters() []apiParameter {
 	case downloadMedia, downloadMetadata, showReport:
 		out = append(out, apiParameter{Name: "Range", In: "header", Description: "One range of bytes (RFC 9110).", Schema: text})
 	case listRecordings:
-		out = append(out, apiParameter{Name: "limit", In: "query", Description: "Most recordings to list, 1 to 1000; 100 if missing.", Schema: &schema{Type: "integer"}})
+		out = append(out, inQuery("conversation", "Those of one conversation."), inQuery("state", "Those in this state; may be given several times."),
+			inQuery("from", "Those that began then or later (RFC 3339)."), inQuery("to", "Those that began before then (RFC 3339)."),
+			inQuery("limit", "Most recordings to list, 1 to 1000; 100 if missing."), inQuery("cursor", "nextCursor of the page before."))
+	case listEvents:
+		out = append(out, inQuery("after", "Those behind this sequence number."), inQuery("type", "Those of this type."),
+			inQuery("limit", "Most events to list, 1 to 1000; 100 if missing."))
+	case validateSubscription:
+		out = append(out, inQuery("code", "The code of the validation."))
 	}
 	return out
+}
+
+func inQuery(name, description string) apiParameter {
+	return apiParameter{Name: name, In: "query", Description: description, Schema: &schema{Type: "string"}}
 }
 
 // whipError is the body of an error of WHIP.

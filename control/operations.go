@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -18,13 +19,6 @@ const stopWait = 10 * time.Second
 
 // repeatabilityHeader names a request, so that it can be repeated.
 const repeatabilityHeader = "Repeatability-Request-Id"
-
-// origin is what is known of who started a recording.
-type origin struct {
-	recording *callreel.Recording
-	arguments
-	repeatability string // the client's name for the request (Repeatability-Request-ID), or empty
-}
 
 // operate does what a request asks of a recording.
 func (s *Server) operate(w http.ResponseWriter, r *http.Request, c call) error {
@@ -62,16 +56,17 @@ func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, erro
 		if !c.sees(c.conversation) {
 			return outcome{}, token.ErrConversation
 		}
-		return s.start(r.Context(), c.conversation, origin{
-			arguments: args, repeatability: r.Header.Get(repeatabilityHeader),
-		})
+		return s.start(r.Context(), c, args, r.Header.Get(repeatabilityHeader))
 	}
 	rec, ok := s.cfg.Engine.Recording(c.recording)
-	if !ok || !c.isOf(rec.Conversation().ID()) {
-		return outcome{}, notFound("there is no such recording here, or it has ended")
+	if !ok {
+		return s.ended(c)
+	}
+	if !c.isOf(rec.Conversation().ID()) {
+		return outcome{}, errNotHere
 	}
 	if c.verb == stop {
-		stopRecording(r.Context(), rec)
+		s.stopRecording(r.Context(), rec)
 		return outcome{recording: rec.ID()}, nil
 	}
 	now, err := stateOf(rec)
@@ -87,50 +82,77 @@ func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, erro
 	return outcome{recording: rec.ID(), state: now}, err
 }
 
-// start begins a recording. A request that is repeated because its answer was
-// lost gets the same answer.
-func (s *Server) start(ctx context.Context, conversation string, from origin) (outcome, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forgetEnded()
-	for _, o := range s.origins {
-		if from.repeatability != "" && o.repeatability == from.repeatability && o.recording.Conversation().ID() == conversation {
-			return begun(o.recording), nil
+var errNotHere = notFound("there is no such recording here, or it has ended")
+
+// ended answers for a recording that does not run. That it is stopped already is
+// what a client wants that stops it once more, as it may have had no answer.
+func (s *Server) ended(c call) (outcome, error) {
+	r, ok := s.index.get(c.recording)
+	if !ok || !c.isOf(r.Conversation) || c.verb != stop {
+		return outcome{}, errNotHere
+	}
+	return outcome{recording: r.ID}, nil
+}
+
+// start begins a recording and makes a durable record of it. A request that is
+// repeated because its answer was lost gets the same answer.
+func (s *Server) start(ctx context.Context, c call, args arguments, request string) (outcome, error) {
+	if args.callback != "" {
+		if err := s.events.CheckCallback(args.callback); err != nil {
+			return outcome{}, invalid("recordingStateCallbackUri", "%v", err)
 		}
 	}
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if r, ok := s.index.requested(request, c.conversation); ok {
+		return s.begun(r), nil
+	}
 	cfg := s.cfg.Recording
-	cfg.Conversation, cfg.ID, cfg.Delay = conversation, "", cmp.Or(from.delay, cfg.Delay)
-	cfg.PauseOnStart = cfg.PauseOnStart || from.pauseOnStart
+	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, "", cmp.Or(args.delay, cfg.Delay)
+	cfg.PauseOnStart = cfg.PauseOnStart || args.pauseOnStart
 	rec, err := s.cfg.Engine.Start(ctx, cfg)
 	if err != nil {
 		return outcome{}, err
 	}
-	from.recording = rec
-	s.origins[rec.ID()] = from
-	return begun(rec), nil
+	r := s.newRecord(rec)
+	r.CallID, r.ConnectionID = cmp.Or(args.callID, c.given, r.CallID), args.connectionID
+	r.Context, r.CallbackURL, r.Request = args.operationContext, args.callback, request
+	if err := s.index.add(context.WithoutCancel(ctx), r); err != nil {
+		return outcome{}, errors.Join(err, s.takeBack(ctx, rec))
+	}
+	return s.begun(r), nil
+}
+
+// newRecord makes the record of a recording that has just begun.
+func (s *Server) newRecord(rec *callreel.Recording) record {
+	info := rec.Conversation().Info()
+	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: info.Call}
+}
+
+// takeBack ends a recording of which nobody will hear.
+func (s *Server) takeBack(ctx context.Context, rec *callreel.Recording) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+	defer cancel()
+	_, err := rec.Stop(ctx)
+	return err
 }
 
 // begun is the outcome of a start.
-func begun(rec *callreel.Recording) outcome {
-	now, _ := stateOf(rec) // none if it is over already
-	return outcome{recording: rec.ID(), state: now}
-}
-
-// forgetEnded drops the origins of recordings that have ended; s.mu is held.
-func (s *Server) forgetEnded() {
-	for id, o := range s.origins {
-		if o.recording.State().Ended() {
-			delete(s.origins, id)
-		}
+func (s *Server) begun(r record) outcome {
+	done := outcome{recording: r.ID}
+	if rec, ok := s.cfg.Engine.Recording(r.ID); ok {
+		done.state, _ = stateOf(rec) // none if it is over already
 	}
+	return done
 }
 
-// stopRecording stops a recording. How it ended is for the recording's details
+// stopRecording stops a recording, and has it noted. How it ended is for the recording's details
 // and the log to tell: that it ended is what was asked for.
-func stopRecording(ctx context.Context, rec *callreel.Recording) {
+func (s *Server) stopRecording(ctx context.Context, rec *callreel.Recording) {
 	ctx, cancel := context.WithTimeout(ctx, stopWait)
 	defer cancel()
 	_, _ = rec.Stop(ctx)
+	s.feed.wait(ctx)
 }
 
 // stateOf returns the state of a recording; one that is being stopped has none

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/hmacauth"
 	"github.com/callreel/callreel/internal/token"
@@ -70,6 +71,7 @@ func known() []struct {
 		{callreel.ErrFull, http.StatusServiceUnavailable, codeInternal},
 		{callreel.ErrClosed, http.StatusServiceUnavailable, codeInternal},
 		{callreel.ErrInvalid, http.StatusBadRequest, codeInvalid},
+		{events.ErrNoSubscription, http.StatusNotFound, codeNotFound},
 		{storage.ErrNotExist, http.StatusNotFound, codeNotFound},
 		{storage.ErrKey, http.StatusNotFound, codeNotFound},
 		{token.ErrScope, http.StatusForbidden, codeForbidden},

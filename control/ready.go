@@ -36,11 +36,12 @@ type readiness struct {
 	log    func(name string, err error)
 }
 
-// checks are what the server needs. What else it comes to need is added here.
+// checks are what the server needs.
 func (s *Server) checks() []check {
 	return []check{
 		{"spool", func(context.Context) error { return s.cfg.Engine.CheckSpool() }},
 		{"store", s.probeStore},
+		{"state", s.cfg.Cluster.Ready},
 	}
 }
 

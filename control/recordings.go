@@ -1,13 +1,12 @@
 package control
 
 import (
-	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,100 +15,26 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/storage"
 )
 
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
 	maxResult    = 32 << 20 // bytes of a stored result
+	// maxListed bounds the pauses and participants of a recording in a list; its
+	// details have all.
+	maxListed = 100
 )
 
-// recordingDetails is a recording as GET /recordings tells it.
-type recordingDetails struct {
-	ID           string               `json:"recordingId"`
-	Conversation string               `json:"conversationId"`
-	State        string               `json:"state"` // callreel.State as text
-	StartTime    time.Time            `json:"startTime"`
-	DurationMs   int64                `json:"durationMs"` // without pauses
-	EndReason    callreel.EndReason   `json:"endReason,omitempty"`
-	Verdict      callreel.Verdict     `json:"verdict,omitempty"` // of the report
-	Context      string               `json:"operationContext,omitempty"`
-	Callback     string               `json:"recordingStateCallbackUri,omitempty"` // without its query
-	Chunks       []chunkDetails       `json:"chunks"`
-	Pauses       []pauseDetails       `json:"pauses"`
-	Participants []participantDetails `json:"participants"`
-}
-
-type recordingList struct {
-	Recordings []recordingDetails `json:"recordings"`
-}
-
-type chunkDetails struct {
-	DocumentID string    `json:"documentId"`
-	Index      int       `json:"index"`
-	StartTime  time.Time `json:"startTime"`
-	DurationMs int64     `json:"durationMs"`
-	Bytes      int64     `json:"bytes"`
-	EndReason  string    `json:"endReason"`
-
-	ContentLocation  string `json:"contentLocation"`
-	MetadataLocation string `json:"metadataLocation"`
-	DeleteLocation   string `json:"deleteLocation"`
-}
-
-type pauseDetails struct {
-	StartTime  time.Time `json:"startTime"`
-	DurationMs int64     `json:"durationMs"`
-}
-
-type participantDetails struct {
-	ID     string    `json:"participantId"`
-	Name   string    `json:"displayName,omitempty"`
-	Joined time.Time `json:"joined"`
-	Left   time.Time `json:"left,omitzero"`
-}
-
-// describe puts a result into the words of the API.
-func (s *Server) describe(res callreel.Result) recordingDetails {
-	d := recordingDetails{
-		ID: res.ID, Conversation: res.Conversation, State: res.State.String(),
-		StartTime: res.StartTime, DurationMs: res.Duration.Milliseconds(), EndReason: res.EndReason, Verdict: res.Verdict,
-		Chunks:       []chunkDetails{},
-		Pauses:       []pauseDetails{},
-		Participants: describeParticipants(res.Participants),
+// current returns what is known of a recording at the moment.
+func (s *Server) current(r record) recordingDetails {
+	d := r.recordingDetails
+	if rec, ok := s.cfg.Engine.Recording(r.ID); ok {
+		d = s.running(rec)
 	}
-	for _, c := range res.Chunks {
-		content, metadata, del := s.contentURLs(c.DocumentID)
-		d.Chunks = append(d.Chunks, chunkDetails{
-			DocumentID: c.DocumentID, Index: c.Index, StartTime: c.StartTime,
-			DurationMs: c.Duration.Milliseconds(), Bytes: c.Bytes, EndReason: c.EndReason,
-			ContentLocation: content, MetadataLocation: metadata, DeleteLocation: del,
-		})
-	}
-	for _, p := range res.Pauses {
-		d.Pauses = append(d.Pauses, pauseDetails{p.Start, p.Duration.Milliseconds()})
-	}
+	d.Context, d.Callback = r.Context, withoutQuery(r.CallbackURL)
+	s.locate(&d, r.Gone)
 	return d
-}
-
-func describeParticipants(all []callreel.ParticipantInfo) []participantDetails {
-	out := []participantDetails{}
-	for _, p := range all {
-		out = append(out, participantDetails(p))
-	}
-	return out
-}
-
-// details finds a recording, running or stored.
-func (s *Server) details(ctx context.Context, id string) (recordingDetails, error) {
-	if rec, ok := s.cfg.Engine.Recording(id); ok {
-		return s.running(rec), nil
-	}
-	if !isRecordingID(id) {
-		return recordingDetails{}, notFound("there is no such recording")
-	}
-	return s.stored(ctx, id)
 }
 
 // running describes a recording that has not ended.
@@ -119,22 +44,22 @@ func (s *Server) running(rec *callreel.Recording) recordingDetails {
 	if len(res.Participants) == 0 {
 		res.Participants = rec.Conversation().Info().Participants
 	}
-	d := s.describe(res)
-	s.mu.Lock()
-	from := s.origins[rec.ID()]
-	s.mu.Unlock()
-	d.Context, d.Callback = from.operationContext, withoutQuery(from.callback)
-	return d
+	return describe(res)
 }
 
-// withoutQuery leaves out what may be secret in a URL.
-func withoutQuery(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
+// details returns all that is known of a recording, also what is only in the
+// document that it left in the store.
+func (s *Server) details(ctx context.Context, r record) recordingDetails {
+	d := s.current(r)
+	if r.Stored && r.State != stateDeleted {
+		if res, err := s.stored(ctx, r.ID); err == nil {
+			d.Pauses, d.Participants = res.Pauses, res.Participants
+		} else {
+			s.log.WarnContext(ctx, "the result of a recording can't be read", "recording", r.ID, "error", err)
+		}
 	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
+	d.Timeline = timeline(d)
+	return d
 }
 
 // stored describes a recording by the result that it left in the store.
@@ -152,109 +77,154 @@ func (s *Server) stored(ctx context.Context, id string) (d recordingDetails, err
 	if res.EndReason == callreel.EndError {
 		res.State = callreel.Failed
 	}
-	return s.describe(res), nil
+	return describe(res), nil
 }
 
 // visible finds the recording of a request that may see it.
-func (s *Server) visible(ctx context.Context, c call) (recordingDetails, error) {
-	d, err := s.details(ctx, c.recording)
-	if errors.Is(err, storage.ErrNotExist) || err == nil && !c.sees(d.Conversation) {
-		return d, notFound("there is no such recording")
+func (s *Server) visible(c call) (record, error) {
+	r, ok := s.index.get(c.recording)
+	if !ok || !c.sees(r.Conversation) {
+		return record{}, notFound("there is no such recording")
 	}
-	return d, err
+	return r, nil
 }
 
 func (s *Server) showRecording(w http.ResponseWriter, r *http.Request, c call) error {
-	d, err := s.visible(r.Context(), c)
+	s.feed.wait(r.Context())
+	rec, err := s.visible(c)
 	if err != nil {
 		return err
 	}
-	reply(w, http.StatusOK, d)
+	reply(w, http.StatusOK, s.details(r.Context(), rec))
 	return nil
 }
 
-// listRecordings lists recordings, those that run first, then the newest.
+// recordingList is a page of recordings.
+type recordingList struct {
+	Recordings []recordingDetails `json:"recordings"`
+	Next       string             `json:"nextCursor,omitempty"` // none on the last page
+}
+
+// listRecordings lists recordings, the newest first.
 func (s *Server) listRecordings(w http.ResponseWriter, r *http.Request, c call) error {
-	limit, err := limitOf(r)
+	f, err := newFilter(r.URL.Query())
 	if err != nil {
 		return err
 	}
-	list := []recordingDetails{}
-	for d, err := range s.allRecordings(r.Context()) {
-		if err != nil {
-			return err
+	s.feed.wait(r.Context())
+	list := recordingList{Recordings: []recordingDetails{}}
+	for _, rec := range s.index.all(f.before) {
+		if !c.sees(rec.Conversation) || !f.window(rec) {
+			continue
 		}
-		if c.sees(d.Conversation) {
-			list = append(list, d)
+		d := s.current(rec)
+		if !f.state(d.State) {
+			continue
 		}
-		if len(list) == limit {
+		if len(list.Recordings) == f.limit {
+			last := list.Recordings[f.limit-1]
+			list.Next = cursor(place{last.StartTime, last.ID})
 			break
 		}
+		d.Pauses = d.Pauses[:min(len(d.Pauses), maxListed)]
+		d.Participants = d.Participants[:min(len(d.Participants), maxListed)]
+		list.Recordings = append(list.Recordings, d)
 	}
-	reply(w, http.StatusOK, recordingList{list})
+	reply(w, http.StatusOK, list)
 	return nil
 }
 
-// allRecordings yields those that run, then those that are stored, each the
-// newest first. An error ends it.
-func (s *Server) allRecordings(ctx context.Context) iter.Seq2[recordingDetails, error] {
-	return func(yield func(recordingDetails, error) bool) {
-		told := make(map[string]bool)
-		for _, rec := range slices.Backward(s.cfg.Engine.Recordings()) {
-			told[rec.ID()] = true
-			if !yield(s.running(rec), nil) {
-				return
-			}
-		}
-		ids, err := s.storedIDs(ctx)
-		if err != nil {
-			yield(recordingDetails{}, err)
-			return
-		}
-		for _, id := range ids {
-			if told[id] {
-				continue
-			}
-			d, err := s.stored(ctx, id)
-			if errors.Is(err, storage.ErrNotExist) {
-				continue // deleted since
-			}
-			if !yield(d, err) || err != nil {
-				return
-			}
-		}
-	}
+// filter says which recordings are listed.
+type filter struct {
+	conversation string
+	states       []string
+	from, to     time.Time
+	limit        int
+	before       place
 }
 
-func limitOf(r *http.Request) (int, error) {
-	raw := r.URL.Query().Get("limit")
-	if raw == "" {
-		return defaultLimit, nil
+// window reports whether a recording is of the conversation and the time.
+func (f filter) window(r record) bool {
+	return (f.conversation == "" || f.conversation == r.Conversation) &&
+		!r.StartTime.Before(f.from) && (f.to.IsZero() || r.StartTime.Before(f.to))
+}
+
+func (f filter) state(s string) bool { return len(f.states) == 0 || slices.Contains(f.states, s) }
+
+// newFilter reads a query. What it should not have is an error.
+func newFilter(q url.Values) (f filter, err error) {
+	f.limit = defaultLimit
+	for name, values := range q {
+		value := values[len(values)-1]
+		if value == "" {
+			continue
+		}
+		switch name {
+		case "conversation":
+			if f.conversation, err = canonicalID(value); err != nil {
+				err = invalid(name, "%v", err)
+			}
+		case "state":
+			f.states, err = values, checkStates(values)
+		case "from":
+			f.from, err = parseTime(name, value)
+		case "to":
+			f.to, err = parseTime(name, value)
+		case "limit":
+			f.limit, err = parseLimit(value)
+		case "cursor":
+			f.before, err = parseCursor(value)
+		}
+		if err != nil {
+			return f, err
+		}
 	}
-	limit, err := strconv.Atoi(raw)
+	return f, nil
+}
+
+func checkStates(states []string) error {
+	known := []string{stateDeleted}
+	for state := callreel.Starting; state <= callreel.Failed; state++ {
+		known = append(known, state.String())
+	}
+	for _, state := range states {
+		if !slices.Contains(known, state) {
+			return invalid("state", "it must be one of %s", strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+func parseTime(name, value string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return t, invalid(name, "it must be a time such as 2026-01-31T12:00:00Z")
+	}
+	return t, nil
+}
+
+func parseLimit(value string) (int, error) {
+	limit, err := strconv.Atoi(value)
 	if err != nil || limit < 1 || limit > maxLimit {
 		return 0, invalid("limit", "it must be 1 to %d", maxLimit)
 	}
 	return limit, nil
 }
 
-// storedIDs returns the recordings that have a result in the store, the newest first.
-func (s *Server) storedIDs(ctx context.Context) ([]string, error) {
-	var results []storage.Info
-	for info, err := range s.cfg.Store.List(ctx, "") {
-		if err != nil {
-			return nil, err
-		}
-		if id, _, _ := strings.Cut(info.Key, "/"); info.Key == callreel.ResultKey(id) {
-			results = append(results, info)
-		}
+// cursor names the last recording of a page.
+func cursor(p place) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.start.UTC().Format(time.RFC3339Nano) + " " + p.id))
+}
+
+func parseCursor(value string) (place, error) {
+	b, err := base64.RawURLEncoding.DecodeString(value)
+	start, id, ok := strings.Cut(string(b), " ")
+	p := place{id: id}
+	if err == nil {
+		p.start, err = time.Parse(time.RFC3339Nano, start)
 	}
-	slices.SortFunc(results, func(a, b storage.Info) int {
-		return cmp.Or(b.ModTime.Compare(a.ModTime), strings.Compare(b.Key, a.Key))
-	})
-	ids := make([]string, len(results))
-	for i, info := range results {
-		ids[i], _, _ = strings.Cut(info.Key, "/")
+	if err != nil || !ok {
+		return place{}, invalid("cursor", "it is not one that a list has ended with")
 	}
-	return ids, nil
+	return p, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // showReport sends the quality report that a recording left in the store.
 func (s *Server) showReport(w http.ResponseWriter, r *http.Request, c call) error {
-	d, err := s.visible(r.Context(), c)
+	d, err := s.visible(c)
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +17,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
 )
@@ -33,6 +37,7 @@ type rig struct {
 	dir     string
 	store   storage.Store
 	engine  *callreel.Engine
+	node    *cluster.Node
 	server  *control.Server
 	handler http.Handler
 	token   string // to control and read
@@ -41,19 +46,36 @@ type rig struct {
 // newRig makes one, with a configuration that change may change.
 func newRig(t testing.TB, change func(*control.Config)) *rig {
 	t.Helper()
-	return openRig(t, t.TempDir(), change)
+	return makeRig(t, t.TempDir(), cluster.InMemory(), change)
 }
 
+// openRig makes one on what another has left in dir.
 func openRig(t testing.TB, dir string, change func(*control.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: dir, store: storage.Dir(filepath.Join(dir, "recordings"))}
+	node, err := cluster.Open(cluster.Config{Dir: filepath.Join(dir, "state")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return makeRig(t, dir, node, change)
+}
+
+func makeRig(t testing.TB, dir string, node *cluster.Node, change func(*control.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: dir, node: node, store: storage.Dir(filepath.Join(dir, "recordings"))}
 	var err error
 	r.engine, err = callreel.New(callreel.Config{
 		Storage: r.store, Spool: filepath.Join(dir, "spool"), MaxRecordings: 3,
+		OnEvent: func(e callreel.Event) { r.server.Observe(e) },
 	})
 	r.check(err)
 	cfg := control.Config{
-		Engine: r.engine, Store: r.store, AccessKeys: [][]byte{accessKey}, RateLimit: -1,
+		Engine: r.engine, Store: r.store, Cluster: r.node, ResourceID: "test",
+		Webhooks: control.Webhooks{
+			Guard:          events.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+			DeadLetterFile: filepath.Join(dir, "dead-letters.jsonl"),
+			Transport:      nowhere{},
+		},
+		AccessKeys: [][]byte{accessKey}, RateLimit: -1,
 		Recording: callreel.RecordingConfig{
 			Width: 320, Height: 180, Delay: 200 * time.Millisecond,
 			Video: callreel.VideoSettings{Options: map[string]string{"preset": "ultrafast", "bf": "0"}},
@@ -65,10 +87,16 @@ func openRig(t testing.TB, dir string, change func(*control.Config)) *rig {
 	r.engine = cfg.Engine
 	r.server, err = control.New(cfg)
 	r.check(err)
+	r.check(r.server.Start(context.Background()))
 	r.handler = r.server.Handler()
-	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Control, token.Read}})
+	r.renew()
 	t.Cleanup(r.close)
 	return r
+}
+
+// renew makes a new token, as they expire.
+func (r *rig) renew() {
+	r.token = r.sign(token.Claims{Scopes: []token.Scope{token.Control, token.Read}})
 }
 
 // close ends the engine and the server; twice is harmless.
@@ -77,7 +105,13 @@ func (r *rig) close() {
 	defer cancel()
 	r.check(r.engine.Close(ctx))
 	r.check(r.server.Close(ctx))
+	r.check(r.node.Close())
 }
+
+// nowhere is a network that leads nowhere.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no network") }
 
 func (r *rig) check(err error) {
 	r.t.Helper()
@@ -148,7 +182,12 @@ func (a answer) code() string {
 // start starts a recording.
 func (r *rig) start(conversation string) string {
 	r.t.Helper()
-	a := r.do("POST", "/conversations/"+conversation+"/Recordings", "{}")
+	return r.startWith(conversation, "{}")
+}
+
+func (r *rig) startWith(conversation, body string) string {
+	r.t.Helper()
+	a := r.do("POST", "/conversations/"+conversation+"/Recordings", body)
 	var b struct{ RecordingID string }
 	if a.Code != 200 {
 		r.t.Fatalf("start: %d %s", a.Code, a.Body)

@@ -24,15 +24,23 @@ const (
 	listRecordings
 	showRecording
 	showReport
+	removeRecording
 	listConversations
 	showConversation
 	showCall
+	putSubscription
+	listSubscriptions
+	showSubscription
+	removeSubscription
+	validateSubscription
+	replaySubscription
+	listEvents
 	health
 	ready
 	showCapacity
 	showMetrics
 	showOpenAPI
-	index
+	showIndex
 )
 
 // String names the verb in metrics.
@@ -41,8 +49,12 @@ func (v verb) String() string {
 		start: "start", state: "state", pause: "pause", resume: "resume", stop: "stop",
 		downloadMedia: "downloadMedia", downloadMetadata: "downloadMetadata", deleteDocument: "deleteDocument",
 		listRecordings: "listRecordings", showRecording: "showRecording", showReport: "showReport",
+		removeRecording: "deleteRecording",
+		putSubscription: "putSubscription", listSubscriptions: "listSubscriptions", showSubscription: "showSubscription",
+		removeSubscription: "deleteSubscription", validateSubscription: "validateSubscription",
+		replaySubscription: "replaySubscription", listEvents: "listEvents",
 		listConversations: "listConversations", showConversation: "showConversation", showCall: "showCall",
-		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", showOpenAPI: "showOpenAPI", index: "index",
+		health: "health", ready: "ready", showCapacity: "showCapacity", showMetrics: "showMetrics", showOpenAPI: "showOpenAPI", showIndex: "index",
 	}[v]
 }
 
@@ -50,8 +62,10 @@ func (v verb) String() string {
 type call struct {
 	endpoint
 	conversation string // the canonical id
+	given        string // the id as the client wrote it
 	recording    string
 	document     string
+	name         string       // of a subscription
 	claims       token.Claims // of a token that allows the call; none if that needs no token
 }
 
@@ -73,6 +87,7 @@ func routes() []endpoint {
 		serverCall = "calling/serverCalls/{conversation}/recordings"
 		document   = "recording/download/{document}"
 		object     = "v1/objects/{document}"
+		one        = "subscriptions/{name}"
 	)
 	control := []token.Scope{token.Control}
 	look := []token.Scope{token.Read, token.Control}
@@ -105,15 +120,23 @@ func routes() []endpoint {
 		{http.MethodGet, "recordings", listRecordings, own{}, look, (*Server).listRecordings},
 		{http.MethodGet, "recordings/{recording}", showRecording, own{}, look, (*Server).showRecording},
 		{http.MethodGet, "recordings/{recording}/report", showReport, own{}, look, (*Server).showReport},
+		{http.MethodDelete, "recordings/{recording}", removeRecording, own{}, control, (*Server).deleteRecording},
 		{http.MethodGet, "conversations", listConversations, own{}, look, (*Server).listConversations},
 		{http.MethodGet, "conversations/{conversation}", showConversation, own{}, look, (*Server).showConversation},
 		{http.MethodGet, "call/{conversation}/state", showCall, own{}, attend, (*Server).showCall},
+		{http.MethodGet, "subscriptions", listSubscriptions, own{}, look, (*Server).listSubscriptions},
+		{http.MethodPut, one, putSubscription, own{}, control, (*Server).putSubscription},
+		{http.MethodGet, one, showSubscription, own{}, look, (*Server).showSubscription},
+		{http.MethodDelete, one, removeSubscription, own{}, control, (*Server).deleteSubscription},
+		{http.MethodGet, one + "/validate", validateSubscription, own{}, nil, (*Server).validateSubscription},
+		{http.MethodPost, one + "/replay", replaySubscription, own{}, control, (*Server).replaySubscription},
+		{http.MethodGet, "events", listEvents, own{}, look, (*Server).listEvents},
 		{http.MethodGet, "healthz", health, own{}, nil, (*Server).health},
 		{http.MethodGet, "readyz", ready, own{}, nil, (*Server).ready},
 		{http.MethodGet, "capacity", showCapacity, own{}, look, (*Server).showCapacity},
 		{http.MethodGet, "metrics", showMetrics, own{}, look, (*Server).showMetrics},
 		{http.MethodGet, "openapi.json", showOpenAPI, own{}, nil, (*Server).showOpenAPI},
-		{http.MethodGet, "", index, own{}, nil, (*Server).index},
+		{http.MethodGet, "", showIndex, own{}, nil, (*Server).showIndex},
 	}
 }
 
@@ -201,6 +224,7 @@ func newCall(e endpoint, params map[string]string) (call, error) {
 		}
 		switch name {
 		case "conversation":
+			c.given = value
 			if c.conversation, err = canonicalID(value); err != nil {
 				return c, invalid("conversationId", "%v", err)
 			}
@@ -208,6 +232,8 @@ func newCall(e endpoint, params map[string]string) (call, error) {
 			c.recording = value
 		case "document":
 			c.document = value
+		case "name":
+			c.name = value
 		}
 	}
 	return c, nil

@@ -2,12 +2,14 @@ package control
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/ingest/whip"
 )
 
@@ -44,7 +46,9 @@ func enums() map[reflect.Type][]string {
 		reflect.TypeFor[callreel.AlarmKind](): {
 			string(callreel.AlarmUndecodable), string(callreel.AlarmNoKeyFrame), string(callreel.AlarmSilence),
 		},
-		reflect.TypeFor[whip.State](): {string(whip.StateNew), string(whip.StateConnected), string(whip.StateDisconnected), string(whip.StateEnded)},
+		reflect.TypeFor[events.State]():  {string(events.AwaitingValidation), string(events.Active)},
+		reflect.TypeFor[events.Schema](): {string(events.EventGrid), string(events.CloudEvents)},
+		reflect.TypeFor[whip.State]():    {string(whip.StateNew), string(whip.StateConnected), string(whip.StateDisconnected), string(whip.StateEnded)},
 	}
 }
 
@@ -77,6 +81,8 @@ func plainSchema(t reflect.Type) *schema {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return &schema{Type: "string", Format: "date-time"}
+	case t.Implements(reflect.TypeFor[json.Marshaler]()):
+		return &schema{} // anything
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
 		return &schema{Type: "string"}
 	}

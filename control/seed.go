@@ -26,6 +26,7 @@ type seedStart struct {
 	OperationContext          string `json:"operationContext"`
 	RecordingStateCallbackURI string `json:"recordingStateCallbackUri"`
 	ComposingDelayMs          uint32 `json:"composingDelayMs"` // our own
+	PauseOnStart              bool   `json:"pauseOnStart"`     // of the released API
 }
 
 // seedOperation is the body of what is asked of a recording.
@@ -64,7 +65,8 @@ func (seed) arguments(v verb, body []byte) (arguments, error) {
 		}
 		args = arguments{
 			operationContext: b.OperationContext, callback: b.RecordingStateCallbackURI,
-			delay: time.Duration(b.ComposingDelayMs) * time.Millisecond,
+			delay:        time.Duration(b.ComposingDelayMs) * time.Millisecond,
+			pauseOnStart: b.PauseOnStart,
 		}
 	case pause, resume, stop:
 		var b seedOperation
@@ -157,6 +159,7 @@ type flatError struct {
 func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
+	case status == http.StatusRequestedRangeNotSatisfiable:
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
 		status == http.StatusRequestEntityTooLarge, status == http.StatusTooManyRequests:
 	case status == http.StatusNotFound && v == start:

@@ -83,6 +83,7 @@ func TestSeed(t *testing.T) {
 		{"POST", "/conversations/room-2/Recordings", `{"composingDelayMs":100}`, 400, "8523"},
 		{"POST", "/conversations/room-2/Recordings", `{"composingDelayMs":-1}`, 400, "8523"},
 		{"POST", "/conversations/room-2/Recordings", `{"composingDelayMs":"1 s"}`, 400, "8523"},
+		{"POST", "/conversations/room-2/Recordings", `{"pauseOnStart":"yes"}`, 400, "8523"},
 		{"POST", "/conversations/room-2/Recordings", `{"recordingStateCallbackUri":"ftp://a/b"}`, 400, "8523"},
 		{"POST", "/conversations/room-2/Recordings", `{"recordingStateCallbackUri":"http://a/` + strings.Repeat(long, 300) + `"}`, 400, "8523"},
 		{"POST", "/conversations/room-2/Recordings", `{"operationContext":"` + strings.Repeat(long, 300) + `"}`, 400, "8523"},
@@ -101,11 +102,25 @@ func TestSeed(t *testing.T) {
 		{"DELETE", call + "/RID", `{"operationContext":"b"}`, 200, `{}`},
 		{"GET", call + "/RID", "", 400, "8522"},
 		{"POST", call + "/RID/Resume", "", 400, "8522"},
-		{"DELETE", call + "/RID", "", 400, "8522"},
+		{"DELETE", call + "/RID", "", 200, `{}`},
+		{"DELETE", "/conversations/room-2/recordings/RID", "", 400, "8522"},
 	}, id)
 	if again := r.start("room-1"); again == id {
 		t.Error("two recordings have the same ID")
 	}
+}
+
+func TestStartPaused(t *testing.T) {
+	r := newRig(t, nil)
+	a := r.do("POST", "/conversations/room/Recordings", `{"pauseOnStart":true}`)
+	var begun struct{ RecordingID string }
+	a.json(&begun)
+	const call = "/conversations/room/recordings/RID"
+	r.walk([]step{
+		{"GET", call, "", 200, `{"recordingState":"inactive"}`},
+		{"POST", call + "/resume", "", 200, `{}`},
+		{"GET", call, "", 200, `{"recordingState":"active"}`},
+	}, begun.RecordingID)
 }
 
 func TestStartKeepsWhoAsked(t *testing.T) {

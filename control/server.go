@@ -6,20 +6,34 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control/page"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/ingest/whip"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
 )
 
-// Config says how a Server works. Engine, Store and access keys are needed.
+// Config says how a Server works. Engine, Store, Cluster and access keys are
+// needed.
 type Config struct {
-	// Engine holds the calls and records them. The server does not close it.
+	// Engine holds the calls and records them. Its OnEvent must be the server's
+	// [Server.Observe], or call it. The server does not close the engine.
 	Engine *callreel.Engine
 	// Store is where the engine keeps finished files.
 	Store storage.Store
+	// Cluster keeps what must outlive the server. The server does not close it.
+	Cluster *cluster.Node
+	// Webhooks says who is told of events.
+	Webhooks Webhooks
+	// Retention is how long files are kept after a recording has ended. Zero
+	// means DefaultRetention; negative means for ever.
+	Retention time.Duration
+	// ResourceID names this installation in events. Optional.
+	ResourceID string
 	// AccessKeys are the secrets that sign requests and that tokens are derived
 	// from, see token.DeriveKey. Any is good, so that keys can be rotated; the
 	// first one signs.
@@ -49,8 +63,6 @@ type Config struct {
 	Recording callreel.RecordingConfig
 	// WHIP is how publishers connect; Sink and Authorize are the server's.
 	WHIP whip.Config
-	// Queues are what waits to be done by name, such as uploads, for /metrics.
-	Queues map[string]func() QueueStats
 	// Version is shown on the index page. Optional.
 	Version string
 	// Logger receives a record for each request and what goes wrong. Nil means none.
@@ -68,26 +80,38 @@ type Server struct {
 	routes []endpoint
 	urls   urls
 
+	// From Start on.
+	index  *index
+	events *events.Service
+	calls  *calls
+
+	starting   sync.Mutex // held while a recording is started and its record made
+	feed       *feed
+	background sync.WaitGroup // deals with the feed
+	sweeper    sync.WaitGroup
+	stop       context.CancelFunc // ends both
+
 	readiness *readiness
 	metrics   *metrics
 	openAPI   []byte // the description of the API
-
-	mu      sync.Mutex
-	origins map[string]origin // of recordings that may still run, by ID
 }
 
-// New checks the configuration and prepares a server. Like whip.New it leaves
+// New checks the configuration and prepares a server, which must be started
+// before it can answer requests. Like whip.New it leaves
 // the sockets in cfg.WHIP to the caller if it fails.
 func New(cfg Config) (*Server, error) {
-	if cfg.Engine == nil || cfg.Store == nil {
-		return nil, errors.New("control: Engine and Store are needed")
+	if cfg.Engine == nil || cfg.Store == nil || cfg.Cluster == nil {
+		return nil, errors.New("control: Engine, Store and Cluster are needed")
+	}
+	if cfg.Retention == 0 {
+		cfg.Retention = DefaultRetention
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(),
-		limits: newLimits(cfg.RateLimit), origins: make(map[string]origin),
+		limits: newLimits(cfg.RateLimit), feed: newFeed(),
 	}
 	var err error
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
@@ -124,7 +148,3 @@ func (s *Server) Sign(c token.Claims) (string, error) {
 func (s *Server) Handler() http.Handler {
 	return s.observe(s.guard(s.buffer(s.admit(http.HandlerFunc(s.dispatch)))))
 }
-
-// Close disconnects all publishers and waits for that until ctx ends. To have
-// recordings finish first, close the engine before.
-func (s *Server) Close(ctx context.Context) error { return s.whip.Close(ctx) }

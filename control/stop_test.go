@@ -28,10 +28,13 @@ func (a away) Put(ctx context.Context, key string, src io.ReadSeeker, contentTyp
 func TestStopWhileStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		back := make(chan struct{})
-		r := newRig(t, func(c *control.Config) {
+		var r *rig
+		r = newRig(t, func(c *control.Config) {
 			var err error
 			c.Store = away{c.Store, back}
-			c.Engine, err = callreel.New(callreel.Config{Storage: c.Store, Spool: t.TempDir()})
+			c.Engine, err = callreel.New(callreel.Config{
+				Storage: c.Store, Spool: t.TempDir(), OnEvent: func(e callreel.Event) { r.server.Observe(e) },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 // urls is where the server is reached.
 type urls struct {
+	self    string // where endpoints of events reach it, without a slash at its end
 	content string // what the addresses of files begin with, without a slash at its end
 	// hosts are those of all URLs, with a port unless it is the scheme's own.
 	// Clients may sign them, and a server that trusts its machine answers to them.
@@ -17,7 +18,10 @@ type urls struct {
 }
 
 func newURLs(cfg Config) (urls, error) {
-	u := urls{content: strings.TrimRight(cmp.Or(cfg.ContentBaseURL, cfg.PublicURL, cfg.ListenURL), "/")}
+	u := urls{
+		self:    strings.TrimRight(cmp.Or(cfg.PublicURL, cfg.ListenURL), "/"),
+		content: strings.TrimRight(cmp.Or(cfg.ContentBaseURL, cfg.PublicURL, cfg.ListenURL), "/"),
+	}
 	for _, c := range [...]struct{ name, raw string }{
 		{"public URL", cfg.PublicURL}, {"URL to listen at", cfg.ListenURL}, {"content base URL", cfg.ContentBaseURL},
 	} {

@@ -38,7 +38,7 @@ func (s *server) request(method, path, body string, headers ...string) answer {
 	if r.Header.Get("Authorization") == "" {
 		r.Header.Del("Authorization")
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := s.http.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ type server struct {
 	url   string
 	data  string // directory
 	token string // to control and read
+	http  *http.Client
 
 	cmd  *exec.Cmd
 	log  logBuffer
@@ -62,7 +64,7 @@ func serveData(t *testing.T, data string, flags ...string) *server {
 // start runs a server until the test ends. Then it must exit in peace.
 func start(t *testing.T, data string, cmd *exec.Cmd) *server {
 	t.Helper()
-	s := &server{t: t, data: data, cmd: cmd}
+	s := &server{t: t, data: data, cmd: cmd, http: http.DefaultClient}
 	s.cmd.Stderr = &s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -37,6 +37,10 @@ probe_tests() {
 		missing+=(chromium)
 		say "chromium is missing: the browser tests join calls with it"
 	fi
+	if may_install nodejs; then # one that is too old lets its tests be skipped
+		need nodejs "tests drive the server with Azure's JavaScript SDKs" command -v node
+		need npm "it fetches them" command -v npm
+	fi
 	if ((EUID == 0)) && may_install nftables; then # only root can make networks
 		need iproute2 "a test makes a network" command -v ip
 		need nftables "it loses packets" command -v nft
@@ -94,7 +98,7 @@ hints() {
 	say "  Debian, Ubuntu  apt-get install gcc libc6-dev pkg-config libopus-dev libavcodec-dev libavutil-dev libswscale-dev"
 	say "  Fedora          dnf install gcc pkgconf-pkg-config opus-devel ffmpeg-devel   (ffmpeg-devel: RPM Fusion, with x264)"
 	say "  macOS           brew install pkgconf opus ffmpeg"
-	say "  for the tests   ffmpeg, and chromium or Google Chrome; as root also iproute2 and nftables"
+	say "  for the tests   ffmpeg, Node.js 20 or newer with npm, and chromium or Google Chrome; as root also iproute2 and nftables"
 }
 
 probe() {

@@ -20,16 +20,18 @@ Exit status: 0 done; 1 it failed, or a file is broken; 2 wrong usage or an impos
 
 // commands is everything that callreel can be told to do.
 type commands struct {
-	Serve      serveCmd      `cmd:"" help:"Record calls: serve the HTTP API, WHIP and the page to join with."`
-	Demo       demoCmd       `cmd:"" help:"Record a call of simulated participants, to see what comes out."`
-	Cert       certCmd       `cmd:"" help:"Make a certificate for the server, and the private authority that clients are to trust."`
-	Keys       keysCmd       `cmd:"" help:"Show or rotate the access keys of a server on this machine."`
-	Token      tokenCmd      `cmd:"" help:"Make a token with which to publish into a call, or to control and fetch recordings."`
-	Recordings recordingsCmd `cmd:"" help:"List, start, pause, resume, stop and download recordings of a running server."`
-	Simulate   simulateCmd   `cmd:"" help:"Let simulated participants join a call over WebRTC."`
-	Compose    composeCmd    `cmd:"" help:"Make an MP4 of a call that callreel serve --capture kept."`
-	Inspect    inspectCmd    `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
-	Version    versionCmd    `cmd:"" help:"Print the versions of callreel and its libraries."`
+	Serve         serveCmd         `cmd:"" help:"Record calls: serve the HTTP API, WHIP and the page to join with."`
+	Demo          demoCmd          `cmd:"" help:"Record a call of simulated participants, to see what comes out."`
+	Cert          certCmd          `cmd:"" help:"Make a certificate for the server, and the private authority that clients are to trust."`
+	Keys          keysCmd          `cmd:"" help:"Show or rotate the access keys of a server on this machine."`
+	Token         tokenCmd         `cmd:"" help:"Make a token with which to publish into a call, or to control and fetch recordings."`
+	Recordings    recordingsCmd    `cmd:"" help:"List, start, pause, resume, stop, download and delete recordings of a running server."`
+	Subscriptions subscriptionsCmd `cmd:"" help:"Look after who a running server tells of events."`
+	Events        eventsCmd        `cmd:"" help:"List the events of a running server."`
+	Simulate      simulateCmd      `cmd:"" help:"Let simulated participants join a call over WebRTC."`
+	Compose       composeCmd       `cmd:"" help:"Make an MP4 of a call that callreel serve --capture kept."`
+	Inspect       inspectCmd       `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
+	Version       versionCmd       `cmd:"" help:"Print the versions of callreel and its libraries."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version of callreel."`
 }

@@ -72,7 +72,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 // start starts the server and a client of it.
 func (d *demo) start(dir string, capture bool, logTo io.Writer) error {
 	var err error
-	d.server, err = startServer(serverConfig{
+	d.server, err = startServer(context.Background(), serverConfig{
 		Listen: "127.0.0.1:0", Data: dir, Keys: func() [][]byte { return [][]byte{d.key} },
 		Recording: callreel.RecordingConfig{Capture: capture},
 		Log:       slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelWarn})),

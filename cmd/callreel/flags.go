@@ -87,7 +87,11 @@ func closeSockets(cfg whip.Config) error {
 	if cfg.TCP != nil {
 		errs = append(errs, cfg.TCP.Close())
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if errors.Is(err, net.ErrClosed) { // by whom they were given to
+		return nil
+	}
+	return err
 }
 
 // logFlags are what is logged and how.

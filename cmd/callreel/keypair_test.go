@@ -89,7 +89,7 @@ func TestServeTakesInRotatedKeys(t *testing.T) {
 		if status != 0 || err != nil {
 			t.Fatal(status, stderr, err)
 		}
-		_, err = api.Recordings(t.Context(), 1)
+		_, _, err = api.RecordingsPage(t.Context(), client.RecordingFilter{}, "")
 		return err
 	}
 	status, old, _ := call(t, "token", "--data", s.data, "--scope", "read")
@@ -109,7 +109,7 @@ func TestServeTakesInRotatedKeys(t *testing.T) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(10 * keyInterval); ; <-tick.C {
-		if _, err = api.Recordings(t.Context(), 1); err != nil {
+		if _, _, err = api.RecordingsPage(t.Context(), client.RecordingFilter{}, ""); err != nil {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -134,7 +134,7 @@ func TestKeysOfFlags(t *testing.T) {
 		if status != 0 || err != nil {
 			t.Fatal(status, stderr, err)
 		}
-		if _, err = api.Recordings(t.Context(), 1); err == nil != want {
+		if _, _, err = api.RecordingsPage(t.Context(), client.RecordingFilter{}, ""); err == nil != want {
 			t.Errorf("%v, want to be let in: %v", err, want)
 		}
 	}

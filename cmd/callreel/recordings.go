@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"github.com/callreel/callreel"
@@ -17,7 +16,7 @@ import (
 
 // recordingsCmd talks to a running server.
 type recordingsCmd struct {
-	List     listCmd     `cmd:"" default:"withargs" help:"List recordings, those that run first, then the newest."`
+	List     listCmd     `cmd:"" default:"withargs" help:"List recordings, the newest start first."`
 	Show     showCmd     `cmd:"" help:"Print all that is known of a recording, as JSON."`
 	Report   reportCmd   `cmd:"" help:"Print the quality report of a recording, as JSON; fail if its verdict is fail."`
 	Start    startCmd    `cmd:"" help:"Start a recording and print its ID."`
@@ -25,6 +24,7 @@ type recordingsCmd struct {
 	Resume   resumeCmd   `cmd:"" help:"Let a paused recording go on."`
 	Stop     stopCmd     `cmd:"" help:"End a recording."`
 	Download downloadCmd `cmd:"" help:"Fetch the files of a recording and their metadata."`
+	Delete   deleteCmd   `cmd:"" help:"Delete all there is of a recording that has ended."`
 }
 
 // clientFlags say which server, and how to be let in.
@@ -60,8 +60,12 @@ func (f clientFlags) with(ctx context.Context, id string, do func(*client.Client
 }
 
 type listCmd struct {
-	Limit  int         `help:"Most recordings to list." default:"100"`
-	Server clientFlags `embed:""`
+	Conversation string      `help:"Only those of this conversation." placeholder:"ID"`
+	State        []string    `help:"Only those in one of these states." enum:"starting,active,paused,stopping,completed,failed,deleted" placeholder:"STATE"`
+	Since        moment      `help:"Only those that started at this time or later: 2026-12-01, 2026-12-01T10:00:00Z, or 24h ago." placeholder:"TIME"`
+	Until        moment      `help:"Only those that started before this time." placeholder:"TIME"`
+	Limit        int         `help:"Most recordings to list; 0: all." default:"100"`
+	Server       clientFlags `embed:""`
 }
 
 // Run prints a table.
@@ -70,16 +74,17 @@ func (c *listCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	all, err := api.Recordings(ctx, c.Limit)
-	if err != nil {
-		return err
+	filter := client.RecordingFilter{
+		Conversation: c.Conversation, States: c.State,
+		From: c.Since.Time, To: c.Until.Time, PageSize: pageSize(c.Limit),
 	}
-	t := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "RECORDING\tCONVERSATION\tSTATE\tSTARTED\tLENGTH\tFILES")
-	for _, r := range all {
-		length := time.Duration(r.DurationMs) * time.Millisecond
-		_, _ = fmt.Fprintf(t, "%s\t%.40q\t%s\t%s\t%v\t%d\n", r.ID, r.Conversation, r.State,
-			r.StartTime.Local().Format(time.DateTime), length, len(r.Chunks))
+	t := newTable(con.out, "RECORDING", "CONVERSATION", "STATE", "STARTED", "LENGTH", "FILES")
+	for r, err := range atMost(c.Limit, api.Recordings(ctx, filter)) {
+		if err != nil {
+			return errors.Join(t.Flush(), err)
+		}
+		t.row(r.ID, fmt.Sprintf("%.40q", r.Conversation), r.State, local(r.StartTime),
+			time.Duration(r.DurationMs)*time.Millisecond, len(r.Chunks))
 	}
 	return t.Flush()
 }
@@ -125,6 +130,7 @@ func (c *reportCmd) Run(ctx context.Context, con console) error {
 type startCmd struct {
 	Conversation string        `arg:"" help:"ID of the conversation."`
 	Context      string        `help:"Text to find the operation by in the server's log." placeholder:"TEXT"`
+	PauseOnStart bool          `help:"Start paused: nothing is recorded before it is resumed."`
 	Delay        time.Duration `help:"How far behind the call the recording is composed, 200ms to 5s; 0: as the server has it." default:"0s"`
 	Server       clientFlags   `embed:""`
 }
@@ -135,7 +141,9 @@ func (c *startCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	id, err := api.StartRecording(ctx, c.Conversation, client.StartOptions{OperationContext: c.Context, ComposingDelay: c.Delay})
+	id, err := api.StartRecording(ctx, c.Conversation, client.StartOptions{
+		OperationContext: c.Context, ComposingDelay: c.Delay, PauseOnStart: c.PauseOnStart,
+	})
 	if err != nil {
 		return err
 	}
@@ -200,6 +208,19 @@ func (c *downloadCmd) Run(ctx context.Context, con console) error {
 		}
 		return nil
 	})
+}
+
+type deleteCmd struct {
+	Recording recordingArg `embed:""`
+}
+
+// Run deletes.
+func (c *deleteCmd) Run(ctx context.Context) error {
+	api, err := c.Recording.Server.client()
+	if err != nil {
+		return err
+	}
+	return api.DeleteRecording(ctx, c.Recording.ID)
 }
 
 // save makes a file of what write writes. There is no file if that fails.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -22,6 +23,9 @@ type serveCmd struct {
 	ContentBaseURL  string         `name:"content-base-url" help:"What the addresses of files begin with, if not the URL at which clients reach the server: the newest SDKs of Azure fetch files from certain domains only." placeholder:"URL" group:"Server"`
 	TLS             tlsFlags       `embed:"" prefix:"tls-" group:"Server"`
 	RateLimit       float64        `help:"Requests that a client may make each second, twice as many at once; negative: no limit." default:"100" group:"Server"`
+	Storage         string         `help:"Where finished recordings are kept: a directory, or an s3://, azblob:// or gs:// URL; \"recordings\" in the data directory if not given." placeholder:"LOCATION" group:"Server"`
+	Retention       time.Duration  `help:"How long files are kept after a recording has ended; 0: for ever." default:"48h" group:"Server"`
+	Webhook         webhookFlags   `embed:"" group:"Events"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
 	Recording       recordingFlags `embed:"" group:"Recordings"`
@@ -50,8 +54,14 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	s, err := startServer(serverConfig{
-		TLS:    files,
+	subscriptions, err := c.Webhook.subscriptions()
+	if err != nil {
+		return err
+	}
+	s, err := startServer(ctx, serverConfig{
+		TLS:     files,
+		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1),
+		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,17 +9,21 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/ingest/whip"
 	"github.com/callreel/callreel/internal/certs"
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/token"
-	"github.com/callreel/callreel/storage"
+	"github.com/callreel/callreel/storage/bucket"
 )
 
 const (
@@ -26,7 +31,10 @@ const (
 	idleTimeout   = 2 * time.Minute  // between requests of a client
 	maxHeader     = 64 << 10         // bytes
 
-	recordingsDir = "recordings" // where finished recordings are in the data
+	// Where things are in the data.
+	recordingsDir  = "recordings"
+	stateDir       = "state"
+	deadLetterFile = "dead-letters.jsonl"
 )
 
 // serverConfig says what a server in this process is made of. Listen, Data and
@@ -35,16 +43,21 @@ type serverConfig struct {
 	Listen         string          // host:port; port 0 for any
 	Data           string          // directory
 	Keys           func() [][]byte // the access keys of the moment
+	Storage        string          // location of finished recordings; empty means in Data
 	PublicURL      string          // where clients reach it, if not at Listen
 	ContentBaseURL string          // what the addresses of files begin with, if not that
 	// TLS serves https. Nil means http.
 	TLS *certs.Files
 	// Dev lets whoever is on this machine publish without a token.
 	Dev           bool
-	RateLimit     float64 // see control.Config
-	MaxRecordings int
-	Fonts         []string
-	Recording     callreel.RecordingConfig
+	RateLimit     float64               // see control.Config
+	Retention     time.Duration         // likewise
+	Subscriptions []events.Subscription // that are there from the start
+	// WebhookNetworks may be told of events although they are not public.
+	WebhookNetworks []netip.Prefix
+	MaxRecordings   int
+	Fonts           []string
+	Recording       callreel.RecordingConfig
 	// WHIP is how publishers connect. Its sockets are the server's from the start.
 	WHIP    whip.Config
 	OnEvent func(callreel.Event) // may be nil
@@ -58,18 +71,20 @@ type server struct {
 	// Failed gets the error if serving ends by itself.
 	Failed chan error
 
+	state   *cluster.Node
 	control *control.Server
+	store   *bucket.Store
 	http    *http.Server
 	log     *slog.Logger
 }
 
 // startServer starts a server, which answers when this returns.
-func startServer(cfg serverConfig) (*server, error) {
+func startServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, errors.Join(fault.Caller.Wrap(fmt.Errorf("listen: %w", err)), closeSockets(cfg.WHIP))
 	}
-	s, err := newServer(cfg, listener.Addr().(*net.TCPAddr))
+	s, err := newServer(ctx, cfg, listener.Addr().(*net.TCPAddr))
 	if err != nil {
 		return nil, errors.Join(err, closeSockets(cfg.WHIP), listener.Close())
 	}
@@ -85,7 +100,8 @@ func (s *server) serve(l net.Listener, files *certs.Files) error {
 	return s.http.ServeTLS(l, "", "")
 }
 
-func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
+// newServer makes a server, which takes over what an earlier one has left.
+func newServer(ctx context.Context, cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err := cfg.Recording.Check(); err != nil {
 		return nil, err
 	}
@@ -96,20 +112,44 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.Dir(filepath.Join(cfg.Data, recordingsDir))
-	engine, err := callreel.New(callreel.Config{
-		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
-		ResourceID:    resource,
-		MaxRecordings: cfg.MaxRecordings, Fonts: cfg.Fonts,
-		Logger: cfg.Log, OnEvent: cfg.event,
-	})
+	store, err := bucket.Open(ctx, cmp.Or(cfg.Storage, filepath.Join(cfg.Data, recordingsDir)))
 	if err != nil {
 		return nil, err
 	}
+	s, err := cfg.assemble(addr, resource, store)
+	if err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+// assemble makes the parts of a server, from the state up, and starts it. What
+// it has made is in s also if it fails.
+func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *bucket.Store) (s *server, err error) {
+	s = &server{
+		URL:    reachedAt(cfg.PublicURL, addr, cfg.TLS != nil),
+		Failed: make(chan error, 1), store: store, log: cfg.Log,
+	}
+	if s.state, err = cluster.Open(cluster.Config{Dir: filepath.Join(cfg.Data, stateDir), Logger: cfg.Log}); err != nil {
+		return s, err
+	}
+	s.Engine, err = callreel.New(callreel.Config{
+		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
+		ResourceID:    resource,
+		MaxRecordings: cfg.MaxRecordings, Fonts: cfg.Fonts,
+		Logger: cfg.Log,
+		OnEvent: func(e callreel.Event) {
+			cfg.event(e)
+			s.control.Observe(e)
+		},
+	})
+	if err != nil {
+		return s, err
+	}
 	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
 	api, err := control.New(control.Config{
-		Engine: engine, Store: store, CurrentKeys: cfg.Keys,
-		TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
+		Engine: s.Engine, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention,
+		ResourceID: resource, CurrentKeys: cfg.Keys, TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
 		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
 		Recording: cfg.Recording,
 		WHIP:      cfg.WHIP,
@@ -117,24 +157,42 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 		Logger:    cfg.Log,
 	})
 	if err != nil {
-		return nil, fault.Caller.Wrap(err)
+		return s, fault.Caller.Wrap(err)
 	}
-	return &server{
-		URL: reachedAt(cfg.PublicURL, addr, cfg.TLS != nil), Engine: engine,
-		Failed: make(chan error, 1), control: api, log: cfg.Log,
-		http: &http.Server{
-			Handler:           api.Handler(),
-			ReadHeaderTimeout: headerTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeader,
-			ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
-		},
-	}, nil
+	s.control = api
+	s.http = &http.Server{
+		Handler:           api.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return s, api.Start(context.Background())
 }
 
-// event logs what happens to recordings.
+// webhooks says who is told of events. A server to try things out may tell its
+// own machine.
+func (cfg serverConfig) webhooks() control.Webhooks {
+	allow := cfg.WebhookNetworks
+	if cfg.Dev {
+		allow = append(slices.Clone(allow), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	return control.Webhooks{
+		Guard:          events.Guard{Allow: allow},
+		DeadLetterFile: filepath.Join(cfg.Data, deadLetterFile),
+		Subscriptions:  cfg.Subscriptions,
+	}
+}
+
+// event logs what happens to recordings and in calls.
 func (cfg serverConfig) event(e callreel.Event) {
-	level, args := slog.LevelInfo, []any{"conversation", e.Conversation, "recording", e.Recording, "state", e.State}
+	level, args := slog.LevelInfo, []any{"conversation", e.Conversation}
+	if e.Recording != "" {
+		args = append(args, "recording", e.Recording, "state", e.State)
+	}
+	if e.Participant != nil {
+		args = append(args, "participant", e.Participant.ID)
+	}
 	if e.Chunk != nil {
 		args = append(args, "document", e.Chunk.DocumentID, "duration", e.Chunk.Duration, "bytes", e.Chunk.Bytes)
 	}
@@ -181,9 +239,20 @@ func (s *server) Token(c token.Claims) (string, error) { return s.control.Sign(c
 // disconnects the publishers, then waits for downloads and ends the HTTP server.
 // What is not done when ctx ends is cut off, and an error.
 func (s *server) Close(ctx context.Context) error {
-	err := errors.Join(s.Engine.Close(ctx), s.control.Close(ctx))
-	if shut := s.http.Shutdown(ctx); shut != nil {
-		err = errors.Join(err, shut, s.http.Close())
+	var errs []error
+	if s.Engine != nil {
+		errs = append(errs, s.Engine.Close(ctx))
 	}
-	return err
+	if s.control != nil {
+		errs = append(errs, s.control.Close(ctx))
+	}
+	if s.http != nil {
+		if err := s.http.Shutdown(ctx); err != nil {
+			errs = append(errs, err, s.http.Close())
+		}
+	}
+	if s.state != nil {
+		errs = append(errs, s.state.Close())
+	}
+	return errors.Join(append(errs, s.store.Close())...)
 }

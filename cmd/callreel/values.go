@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/fault"
 )
 
 // canvasSize is a value such as 1920x1080, in pixels.
@@ -71,4 +75,37 @@ func (s *iceServer) UnmarshalText(b []byte) error {
 		return fmt.Errorf("%q is not a URL, or one with a user name and a credential after commas", parts[0])
 	}
 	return nil
+}
+
+// moment is a time such as 2026-12-01T10:00:00Z, 2026-12-01 (here, at midnight)
+// or 24h (ago). The zero value is none.
+type moment struct{ time.Time }
+
+func (m *moment) UnmarshalText(b []byte) error {
+	text := string(b)
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	ago, err := time.ParseDuration(strings.TrimSpace(strings.TrimSuffix(text, "ago")))
+	if err != nil || ago < 0 {
+		return fmt.Errorf("%q is not a time such as 2026-12-01, 2026-12-01T10:00:00Z or 24h ago", text)
+	}
+	m.Time = time.Now().Add(-ago)
+	return nil
+}
+
+// parseSigningKey reads the key of Standard Webhooks; empty is none.
+func parseSigningKey(text string) ([]byte, error) {
+	const least, most = 24, 64 // bytes
+	if text == "" {
+		return nil, nil
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
+	if err != nil || len(key) < least || len(key) > most {
+		return nil, fault.Caller.Wrap(errors.New("the signing key must be Base64 of 24 to 64 bytes"))
+	}
+	return key, nil
 }
