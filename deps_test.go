@@ -34,13 +34,14 @@ const (
 	foundation = "internal/clock internal/codec internal/fault internal/resample internal/task internal/timebase"
 	stages     = "compositor mixer muxer"
 	web        = "net/http github.com/pion/webrtc"
+	clouds     = "cloud.google.com github.com/Azure github.com/aws"
 	system     = "net os sync syscall"
 )
 
 // layers holds for each package in the first entry that names it. What others
 // bring along does not count: storage reaches net/http through gocloud.dev.
 var layers = []layer{
-	{".", foundation + " ingest internal/capture storage " + stages, web, "an SFU that embeds callreel brings its own WebRTC and HTTP server"},
+	{".", foundation + " ingest internal/capture storage " + stages, web + " " + clouds, "an SFU that embeds callreel brings its own WebRTC and HTTP server, and chooses where to store"},
 	{"compositor", "", system, "a stage speaks standard types, and neither waits nor does I/O"},
 	{"mixer", "", system, "a stage speaks standard types, and neither waits nor does I/O"},
 	{"muxer", "", system, "a stage speaks standard types, and writes to what its caller opened"},
@@ -48,7 +49,8 @@ var layers = []layer{
 	{"ingest", foundation, web, "packets come from any source, by whatever transport"},
 	{"ingest/replay", foundation + " ingest internal/capture", web, "a capture is replayed anywhere, without a network"},
 	{"ingest/...", foundation + " ingest", "", "a source hands over to ingest.Sink, and knows neither recorder nor other sources"},
-	{"storage", foundation, web, "a store keeps files and knows nothing of calls"},
+	{"storage", foundation, web + " " + clouds, "a store keeps files and knows nothing of calls"},
+	{"storage/bucket", "internal/fault storage", "github.com/pion/webrtc", "what knows the cloud services is linked by those who use them"},
 	{"storage/storagetest", "storage", "", "a conformance suite knows what it tests, no more"},
 	{"control", foundation + " . ingest/... storage events cluster control/... internal/token internal/hmacauth", "", "the server is a user of the library, and shares no tools with the command"},
 	{"control/...", "", "", "what the server serves knows nothing of the server"},
@@ -58,6 +60,7 @@ var layers = []layer{
 	{"bench", foundation + " . ingest/... storage client internal/...", "", "the bench measures what users run"},
 	{"internal/hmacauth", "", "github.com/pion/webrtc", "a signature is of an HTTP request"},
 	{"internal/capture", foundation + " ingest", web, "a capture holds what a source hands over"},
+	{"internal/servertest", "", "", "servers that tests talk to know nothing of ours"},
 	{"internal/simulate", foundation + " compositor ingest", "", "simulated participants are callers, not part of the recorder"},
 	{"internal/stills", foundation + " compositor", web, "a contact sheet is made of a finished file"},
 	{"internal/...", foundation, web, "a leaf, for anybody to build on"},

@@ -2,11 +2,15 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"mime"
+	"path"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -14,12 +18,23 @@ import (
 	"github.com/callreel/callreel/internal/fault"
 )
 
-// FromBucket returns a store in b, which stays the caller's to close. Where the
-// service does not tell the MD5 of what it has, Put reads it back. For a
-// directory use [Dir]: fileblob neither lists in order nor syncs.
-func FromBucket(b *blob.Bucket) Store { return bucket{b} }
+// BucketOptions say what is special about a bucket's service.
+type BucketOptions struct {
+	// BeforeWrite changes the request of an upload, as blob.WriterOptions has it,
+	// so that the service checks what it receives. Optional.
+	BeforeWrite func(as func(any) bool, md5 []byte) error
+}
 
-type bucket struct{ b *blob.Bucket }
+// FromBucket returns a store in b, which stays the caller's to close. Where the
+// service does not confirm the MD5 of what it has, Put reads it back. For a
+// directory use [Dir]: fileblob neither lists in order nor syncs. To open a
+// bucket by its URL see package storage/bucket.
+func FromBucket(b *blob.Bucket, opts BucketOptions) Store { return bucket{b, opts} }
+
+type bucket struct {
+	b    *blob.Bucket
+	opts BucketOptions
+}
 
 func (b bucket) Put(ctx context.Context, key string, src io.ReadSeeker, contentType string) (Info, error) {
 	if err := checkKey(key); err != nil {
@@ -37,41 +52,47 @@ func (b bucket) put(src reader, key, contentType string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if err := b.upload(src, key, &blob.WriterOptions{ContentType: contentType, ContentMD5: want.md5[:]}); err != nil {
+	if err := b.upload(src, key, contentType, want); err != nil {
 		return Info{}, err
 	}
 	return b.confirm(src.ctx, key, want)
 }
 
-func (b bucket) upload(src reader, key string, opts *blob.WriterOptions) error {
+// upload lets the driver read by itself. The other way, by a blob.Writer, is one
+// on which gocloud.dev's azureblob panics when an upload fails.
+func (b bucket) upload(src reader, key, contentType string, want sum) error {
 	if err := src.rewind(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(src.ctx)
 	defer cancel()
-	w, err := b.b.NewWriter(ctx, key, opts)
-	if err != nil {
-		return err
+	opts := &blob.WriterOptions{ContentType: contentType}
+	if opts.ContentType == "" {
+		opts.ContentType = cmp.Or(mime.TypeByExtension(path.Ext(key)), "application/octet-stream")
 	}
-	if _, err := io.Copy(w, src); err != nil {
-		cancel() // makes Close give up what was written
-		_ = w.Close()
-		return err
+	if before := b.opts.BeforeWrite; before != nil {
+		opts.BeforeWrite = func(as func(any) bool) error { return before(as, want.md5[:]) }
 	}
-	return w.Close()
+	checked := &checkedReader{r: src, want: want, hash: md5.New(), giveUp: cancel}
+	err := b.b.Upload(ctx, key, checked, opts)
+	if checked.err != nil {
+		return checked.err
+	}
+	return err
 }
 
-// confirm checks what the service has under key.
+// confirm checks what the service has under key. What looks like another MD5
+// need not be one: S3 has such entity tags for objects that it encrypts.
 func (b bucket) confirm(ctx context.Context, key string, want sum) (Info, error) {
 	attrs, err := b.b.Attributes(ctx, key)
 	if err != nil {
 		return Info{}, err
 	}
-	if attrs.Size != want.size || attrs.MD5 != nil && !bytes.Equal(attrs.MD5, want.md5[:]) {
-		return Info{}, fmt.Errorf("the storage has other content than it was sent: %d bytes instead of %d, or other ones", attrs.Size, want.size)
+	if attrs.Size != want.size {
+		return Info{}, fmt.Errorf("the storage has %d bytes of the %d that it was sent", attrs.Size, want.size)
 	}
-	info := Info{Key: key, Size: attrs.Size, ModTime: attrs.ModTime, ETag: attrs.ETag}
-	if attrs.MD5 != nil {
+	info := infoFrom(key, attrs)
+	if bytes.Equal(attrs.MD5, want.md5[:]) {
 		return info, nil
 	}
 	r := &rangeReader{ctx: ctx, b: b.b, key: key, size: attrs.Size}
@@ -91,8 +112,12 @@ func (b bucket) Open(ctx context.Context, key string) (*Object, error) {
 	}
 	return &Object{
 		ReadSeekCloser: &rangeReader{ctx: ctx, b: b.b, key: key, size: attrs.Size},
-		Info:           Info{Key: key, Size: attrs.Size, ModTime: attrs.ModTime, ETag: attrs.ETag},
+		Info:           infoFrom(key, attrs),
 	}, nil
+}
+
+func infoFrom(key string, a *blob.Attributes) Info {
+	return Info{Key: key, Size: a.Size, ModTime: a.ModTime.UTC(), ETag: a.ETag}
 }
 
 func typed(err error) error {
@@ -122,7 +147,7 @@ func (b bucket) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 			if !below(prefix, o.Key) || checkKey(o.Key) != nil {
 				continue
 			}
-			if !yield(Info{Key: o.Key, Size: o.Size, ModTime: o.ModTime}, nil) {
+			if !yield(Info{Key: o.Key, Size: o.Size, ModTime: o.ModTime.UTC()}, nil) {
 				return
 			}
 		}

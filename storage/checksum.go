@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/callreel/callreel/internal/fault"
@@ -46,6 +48,34 @@ func sumOf(r io.Reader) (sum, error) {
 	s := sum{size: n}
 	h.Sum(s.md5[:0])
 	return s, err
+}
+
+// checkedReader fails at the end of what differs from what is wanted. What reads
+// it may ignore a failure, so it gives up the whole in that case.
+type checkedReader struct {
+	r      io.Reader
+	want   sum
+	size   int64
+	hash   hash.Hash
+	giveUp func()
+	err    error // what reading failed with
+}
+
+func (c *checkedReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.size += int64(n)
+	_, _ = c.hash.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		if c.size == c.want.size && bytes.Equal(c.hash.Sum(nil), c.want.md5[:]) {
+			return n, io.EOF
+		}
+		err = fault.Internal.Wrap(errors.New("it changes while it is stored"))
+	}
+	if err != nil {
+		c.err = err
+		c.giveUp()
+	}
+	return n, err
 }
 
 // compare says whether stored has the content want.

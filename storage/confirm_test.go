@@ -24,7 +24,7 @@ func TestConfirmFindsDifferences(t *testing.T) {
 			if err := b.WriteAll(t.Context(), "a", []byte(text), nil); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := (bucket{b}).confirm(t.Context(), "a", want); (err == nil) != ok {
+			if _, err := (bucket{b: b}).confirm(t.Context(), "a", want); (err == nil) != ok {
 				t.Errorf("%s: %q: %v", name, text, err)
 			}
 		}

@@ -71,7 +71,7 @@ func fromBucket(tb testing.TB, b *blob.Bucket) storage.Store {
 			tb.Error(err)
 		}
 	})
-	return storage.FromBucket(b)
+	return storage.FromBucket(b, storage.BucketOptions{})
 }
 
 func spoolFile(t *testing.T, dir, text string) *os.File {
@@ -215,7 +215,7 @@ func TestFaults(t *testing.T) {
 		want fault.Kind
 	}{
 		"directory is a file": {putErr(t, storage.Dir(notADir)), fault.Destination},
-		"bucket is closed":    {putErr(t, storage.FromBucket(closed)), fault.Destination},
+		"bucket is closed":    {putErr(t, storage.FromBucket(closed, storage.BucketOptions{})), fault.Destination},
 		"bad key":             {mem.Delete(t.Context(), ".."), fault.Caller},
 		"absent":              {openErr(t, mem), fault.Caller},
 		"absent file":         {openErr(t, newDir(t)), fault.Caller},
