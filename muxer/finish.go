@@ -18,6 +18,8 @@ type Info struct {
 	Duration int64
 	// Bytes is the size of the file.
 	Bytes int64
+	// VideoBytes and AudioBytes are those of the samples.
+	VideoBytes, AudioBytes int64
 	// Fragments and KeyFrames is how many there are.
 	Fragments, KeyFrames int
 	// Trimmed is how many bytes of a fragment that was not whole, or of an
@@ -58,7 +60,9 @@ func finish(f File, size, duration int64) (Info, error) {
 	info := Info{Fragments: m.fragments, Trimmed: size - m.end, Bytes: m.end}
 	for _, t := range m.tracks {
 		if t.video {
-			info.KeyFrames = len(t.entries)
+			info.KeyFrames, info.VideoBytes = len(t.entries), t.bytes
+		} else {
+			info.AudioBytes = t.bytes
 		}
 	}
 	info.Duration = m.setDurations(duration)

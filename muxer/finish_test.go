@@ -58,12 +58,26 @@ func TestCutAtEveryByte(t *testing.T) {
 		}
 		want := Info{
 			Duration: int64(whole) * TickRate / 2, Bytes: int64(len(f.data)),
+			VideoBytes: info.VideoBytes, AudioBytes: info.AudioBytes,
 			Fragments: whole, KeyFrames: 1, Trimmed: n - ends[whole-1],
+		}
+		if media := mediaBytes(data[:ends[whole-1]]); info.VideoBytes == 0 || info.VideoBytes+info.AudioBytes != media {
+			t.Fatalf("cut after %d bytes: %+v, want %d bytes of samples", n, info, media)
 		}
 		if info != want || f.syncs != 1 {
 			t.Fatalf("cut after %d bytes: %+v, want %+v, %d syncs", n, info, want, f.syncs)
 		}
 	}
+}
+
+// mediaBytes is how much media data a file has.
+func mediaBytes(data []byte) (n int64) {
+	for b := range boxes(data) {
+		if b.name == "mdat" {
+			n += int64(len(b.body))
+		}
+	}
+	return n
 }
 
 func TestFinishIsFinal(t *testing.T) {

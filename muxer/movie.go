@@ -39,6 +39,7 @@ type media struct {
 	elst  []byte
 	lead  int64 // media time at which the presentation begins
 
+	bytes   int64   // of the samples
 	decoded int64   // end in decode time
 	delay   int64   // composition offset of the first sample
 	last    int64   // duration of the last sample
@@ -294,6 +295,7 @@ func (t *media) add(r run, moof moof, traf uint32) {
 		}
 		t.moof, t.patch, t.last = moof, s[:4], int64(be32(s, 0))
 		t.decoded += t.last
+		t.bytes += int64(be32(s, 4))
 	}
 }
 

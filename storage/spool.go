@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // Spool is a local directory where recordings are written before they are
@@ -44,6 +45,64 @@ func (s *Spool) Create(recording, name string) (*os.File, error) {
 		f = nil
 	}
 	return f, spoolFailed("create", recording, name, err)
+}
+
+// Replace writes a file as a whole, durably: after a crash there is what was
+// there before, or what is there now.
+func (s *Spool) Replace(recording, name string, content []byte) error {
+	if err := makeDir(s.path); err != nil {
+		return err
+	}
+	err := s.in(func(root *os.Root) error {
+		if err := root.MkdirAll(recording, dirMode); err != nil {
+			return err
+		}
+		temp := path.Join(recording, temporary+name)
+		if err := writeIn(root, temp, content); err != nil {
+			return err
+		}
+		if err := root.Rename(temp, path.Join(recording, name)); err != nil {
+			return err
+		}
+		return syncUp(root, recording)
+	}, recording, name)
+	return spoolFailed("replace", recording, name, err)
+}
+
+func writeIn(root *os.Root, name string, content []byte) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Bytes returns the size of all files.
+func (s *Spool) Bytes() (int64, error) {
+	recordings, err := s.Recordings()
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	err = s.in(func(root *os.Root) error {
+		for _, r := range recordings {
+			entries, err := fs.ReadDir(root.FS(), r)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			for _, e := range entries {
+				if info, err := e.Info(); err == nil { // or it is gone
+					sum += info.Size()
+				}
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return sum, err
 }
 
 // Open opens a file for reading and writing.
@@ -156,9 +215,21 @@ func (s *Spool) Discard(recording, name string) error {
 	return s.removeDir(recording)
 }
 
-// removeDir removes an empty directory.
+// removeDir removes an empty directory. A crash may have left in it what was to
+// replace a file.
 func (s *Spool) removeDir(recording string) error {
 	err := s.in(func(root *os.Root) error {
+		entries, err := fs.ReadDir(root.FS(), recording)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), temporary) {
+				if err := root.Remove(path.Join(recording, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
 		if err := root.Remove(recording); err != nil {
 			return err
 		}

@@ -107,6 +107,8 @@ func TestSpoolNames(t *testing.T) {
 			"files":             second(s.Files(bad)),
 			"remove":            second(s.Remove(bad, nil)),
 			"discard":           s.Discard("a", bad),
+			"replace":           s.Replace("a", bad, nil),
+			"lock":              second(s.Lock(bad)),
 			"discard elsewhere": s.Discard(bad, "x"),
 		} {
 			if !errors.Is(err, storage.ErrKey) || fault.Of(err) != fault.Caller {
@@ -127,5 +129,57 @@ func TestSpoolFree(t *testing.T) {
 	}
 	if err != nil || free <= 0 {
 		t.Errorf("%d bytes free, %v", free, err)
+	}
+}
+
+func TestSpoolReplace(t *testing.T) {
+	s, dir := newSpool(t)
+	for _, text := range []string{"first, which is longer", "second"} {
+		if err := s.Replace("rec", "manifest.json", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, "rec", "manifest.json")); err != nil || string(b) != text {
+			t.Errorf("has %q, %v", b, err)
+		}
+	}
+	create(t, s, "other", "0.mp4", "media")
+	if n, err := s.Bytes(); err != nil || n != 11 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	// A crash in between leaves what is not complete. It shows nowhere, and goes
+	// with the directory.
+	if err := os.WriteFile(filepath.Join(dir, "rec", "~manifest.json"), []byte("thi"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := s.Files("rec"); err != nil || !slices.Equal(files, []string{"manifest.json"}) {
+		t.Errorf("files %q, %v", files, err)
+	}
+	if err := s.Discard("rec", "manifest.json"); err != nil {
+		t.Error(err)
+	}
+	if recs, err := s.Recordings(); err != nil || !slices.Equal(recs, []string{"other"}) {
+		t.Errorf("recordings %q, %v", recs, err)
+	}
+}
+
+func TestSpoolLock(t *testing.T) {
+	s, _ := newSpool(t)
+	lock, err := s.Lock("rec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lock("rec"); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("locked twice: %v", err)
+	}
+	create(t, s, "rec", "0.mp4", "media") // whoever has it may use it
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lock, err = s.Lock("rec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Discard("rec", "0.mp4"), lock.Close()); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin && !freebsd
+
+package storage
+
+import "os"
+
+func lockFile(*os.File) error { return nil }
