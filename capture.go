@@ -30,6 +30,11 @@ var (
 	errCaptureLate = errors.New("writing does not keep up")
 )
 
+// captureOnItsWay is a capture's file.
+func captureOnItsWay() spoolFile {
+	return spoolFile{name: captureName, contentType: "application/x-pcapng"}
+}
+
 // captureFile is where a capture goes, as to an *os.File.
 type captureFile interface {
 	io.WriteCloser
@@ -266,23 +271,27 @@ func (r *Recording) captureFailed(err error) {
 	r.tell(Event{Type: CaptureFailed, Err: err})
 }
 
-// storeCapture ends the capture and sends it to the store. That it fails is no
-// failure of the recording.
-func (r *Recording) storeCapture() {
+// endCapture begins to close the capture. That it fails is no failure of the
+// recording.
+func (r *Recording) endCapture() {
 	if r.tap == nil {
 		return
 	}
 	t := r.tap
 	r.tap = nil
-	r.delivery.wg.Go(func() {
-		err := t.close()
-		if err == nil {
-			err = r.put(CaptureKey(r.id), captureName, "application/x-pcapng")
-		}
-		if err != nil {
+	r.capturing.Go(func() {
+		if err := t.close(); err != nil {
 			r.captureFailed(err)
 			return
 		}
 		r.captured = CaptureKey(r.id)
 	})
+}
+
+// closeCapture waits for it and sends the capture to the store.
+func (r *Recording) closeCapture() {
+	r.capturing.Wait()
+	if r.captured != "" {
+		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, captureOnItsWay()))
+	}
 }

@@ -36,7 +36,7 @@ type Script interface {
 // A script that ends without a stop ends the recording there (EndShutdown). When
 // it fails, or ctx ends, what was composed until then is in the storage. The
 // error is ctx's, the script's, the result's, or [ErrInvalid].
-func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script Script) (Result, error) {
+func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script Script) (_ Result, err error) {
 	recorded := script.Recorded()
 	if err := settings.inherit(recorded); err != nil {
 		return Result{}, err
@@ -47,6 +47,7 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	if err != nil {
 		return Result{}, err
 	}
+	defer func() { err = errors.Join(err, e.courier.close(context.WithoutCancel(ctx))) }()
 	c, err := e.Conversation(settings.Conversation)
 	if err != nil {
 		return Result{}, err

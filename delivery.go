@@ -1,30 +1,33 @@
 package callreel
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
-	"github.com/callreel/callreel/storage"
 )
 
-// delivery brings finished chunks from the spool to the store, beside the
-// recording, so that a slow store doesn't hold it up.
+// delivery is what of a recording is on its way to the store. The parcel goes
+// beside the recording, so that a slow store doesn't hold it up.
 type delivery struct {
-	wg   sync.WaitGroup
-	mu   sync.Mutex
-	done []Chunk // finished, in order, delivered or not; the owner's
-	errs []error
+	done      []Chunk // finished, in order, delivered or not
+	shipments []*shipment
+	errs      []error // why something can't even be sent
 }
 
-// wait waits for everything on its way and returns what failed.
-func (d *delivery) wait() error {
-	d.wg.Wait()
-	return errors.Join(d.errs...)
+// wait waits until everything was tried and returns why something is not in the
+// store now.
+func (d *delivery) wait(p *parcel) error {
+	errs := d.errs
+	for _, s := range d.shipments {
+		<-s.tried
+		if errors.Is(s.err, errGone) || !p.arrived(s) {
+			errs = append(errs, s.err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func mediaName(index int) string    { return fmt.Sprintf("%d.mp4", index) }
@@ -50,7 +53,8 @@ func CaptureKey(recording string) string             { return recording + "/" + 
 // DocumentID names a chunk, for download.
 func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s", index, recording) }
 
-// deliver describes a finished chunk and sends it to the store.
+// deliver describes a finished chunk and sends it to the store. Its description is
+// in the spool before the manifest names the chunk.
 func (r *Recording) deliver(m muxer.Chunk) {
 	s := r.session
 	start, end := timebase.Ticks(m.Start), timebase.Ticks(m.End)
@@ -64,10 +68,25 @@ func (r *Recording) deliver(m muxer.Chunk) {
 	if next := m.Index + 1; next < len(r.out.chunks) {
 		c.EndReason = r.out.chunks[next].reason
 	}
-	meta, err := r.metadata(c, r.out.chunks[m.Index], r.pausesIn(c), r.conv.infos(s.stays))
+	files := []spoolFile{mediaFile(m.Index)}
+	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, r.out.chunks[m.Index].rates(c.Duration), r.pausesIn(c), r.conv.infos(s.stays))
+	if err == nil {
+		err = r.eng.spool.Replace(r.id, metadataName(m.Index), meta)
+	}
+	if err == nil {
+		files = append(files, document(metadataName(m.Index)))
+	} else {
+		r.delivery.errs = append(r.delivery.errs, fmt.Errorf("metadata of chunk %d: %w", m.Index, err))
+	}
 	r.delivery.done = append(r.delivery.done, c)
-	r.delivery.wg.Go(func() { r.upload(c, meta, err) })
+	r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(&c, files...))
 }
+
+func mediaFile(index int) spoolFile {
+	return spoolFile{name: mediaName(index), contentType: "video/mp4"}
+}
+
+func document(name string) spoolFile { return spoolFile{name: name, contentType: "application/json"} }
 
 // pausesIn returns the pauses that the chunk leaves out.
 func (r *Recording) pausesIn(c Chunk) []Pause {
@@ -81,61 +100,14 @@ func (r *Recording) pausesIn(c Chunk) []Pause {
 	return out
 }
 
-// upload stores a chunk and its metadata. What can't be stored stays in the spool.
-func (r *Recording) upload(c Chunk, meta []byte, err error) {
-	if err == nil {
-		err = errors.Join(
-			r.put(c.MediaKey, mediaName(c.Index), "video/mp4"),
-			r.putJSON(c.MetadataKey, metadataName(c.Index), meta),
-		)
-	}
-	if err == nil {
-		r.tell(Event{Type: ChunkStored, Chunk: &c})
-		return
-	}
-	err = fmt.Errorf("chunk %d: %w", c.Index, err)
-	r.delivery.mu.Lock()
-	r.delivery.errs = append(r.delivery.errs, err)
-	r.delivery.mu.Unlock()
-	r.tell(Event{Type: ChunkFailed, Chunk: &c, Err: err})
-}
-
-// put moves a file from the spool to the store.
-func (r *Recording) put(key, name, contentType string) error {
-	f, err := r.eng.spool.Open(r.id, name)
-	if err != nil {
-		return err
-	}
-	receipt, err := r.eng.cfg.Storage.Put(context.Background(), key, f, contentType)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	_, err = r.eng.spool.Remove(r.id, map[string]storage.Info{name: receipt})
-	return err
-}
-
-// putJSON stores a document by way of the spool, so that it is not lost if the
-// store is away.
-func (r *Recording) putJSON(key, name string, doc []byte) error {
-	f, err := r.eng.spool.Create(r.id, name)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(doc, 0)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return r.put(key, name, "application/json")
-}
-
-// store keeps a document about the recording beside the chunks.
-func (r *Recording) store(name string, v any) error {
+// write puts a document about a recording into the spool, for the store.
+func (c *courier) write(recording, name string, v any) error {
 	doc, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
-		err = r.putJSON(r.id+"/"+name, name, doc)
+		err = c.spool.Replace(recording, name, doc)
 	}
 	if err != nil {
-		return fmt.Errorf("store %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

@@ -19,10 +19,11 @@ import (
 
 // Engine holds conversations and their recordings. It is safe for concurrent use.
 type Engine struct {
-	cfg   Config
-	clock localClock
-	spool *storage.Spool
-	fonts []*opentype.Font
+	cfg     Config
+	clock   localClock
+	spool   *storage.Spool
+	courier *courier
+	fonts   []*opentype.Font
 
 	mu            sync.Mutex
 	closed        bool
@@ -45,10 +46,12 @@ func newEngine(cfg Config, clock localClock) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	courier := newCourier(cfg)
 	return &Engine{
 		cfg:           cfg,
 		clock:         clock,
-		spool:         storage.NewSpool(cfg.Spool),
+		spool:         courier.spool,
+		courier:       courier,
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
 		recordings:    make(map[string]*Recording),
@@ -207,8 +210,9 @@ func (e *Engine) forget(c *Conversation) {
 	}
 }
 
-// Close stops all recordings and waits until they have ended or ctx has. It
-// returns what went wrong with any of them.
+// Close stops all recordings and waits until they have ended or ctx has. What was
+// offered to the storage in vain stays in the spool, for Recover after the next
+// start. It returns what went wrong with any of the recordings.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
@@ -222,5 +226,5 @@ func (e *Engine) Close(ctx context.Context) error {
 		res, err := r.wait(ctx)
 		errs = append(errs, err, res.Err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.courier.close(ctx))...)
 }

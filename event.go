@@ -9,8 +9,13 @@ type EventType string
 const (
 	StateChanged EventType = "StateChanged" // to State
 	ChunkStored  EventType = "ChunkStored"  // Chunk is in the store
-	ChunkFailed  EventType = "ChunkFailed"  // Chunk is in the spool only; Err says why
+	ChunkFailed  EventType = "ChunkFailed"  // Chunk is in the spool only, and will be tried again; Err says why
 	Ended        EventType = "Ended"        // Result is final
+	// Delivered comes once after Ended: all that the recording has left is in the
+	// store, Result too. If that was not to be done before the engine was closed,
+	// it comes from a later engine's Recover; after a crash maybe a second time.
+	// Err says what was lost on the way, if anything.
+	Delivered    EventType = "Delivered"
 	AlarmRaised  EventType = "AlarmRaised"  // something is wrong with a track: Alarm
 	AlarmCleared EventType = "AlarmCleared" // it is no longer
 

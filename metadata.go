@@ -58,11 +58,17 @@ type ParticipantMetadata struct {
 // FormatTime writes a time as the service does: ISO 8601 in UTC with seven decimals.
 func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
 
-// metadata describes a chunk that has just ended.
-func (r *Recording) metadata(c Chunk, bytes chunkBytes, pauses []Pause, people []ParticipantInfo) ([]byte, error) {
-	cfg := r.cfg
+// bitRates are measured, in bit/s.
+type bitRates struct{ video, audio int64 }
+
+func (b chunkBytes) rates(d time.Duration) bitRates {
+	return bitRates{rate(b.video, d), rate(b.audio, d)}
+}
+
+// describeChunk makes the metadata of a chunk that has ended.
+func describeChunk(resource string, cfg RecordingConfig, c Chunk, rates bitRates, pauses []Pause, people []ParticipantInfo) ([]byte, error) {
 	m := Metadata{
-		ResourceID:      r.eng.cfg.ResourceID,
+		ResourceID:      resource,
 		CallID:          cfg.Conversation,
 		ChunkDocumentID: c.DocumentID,
 		ChunkIndex:      c.Index,
@@ -71,11 +77,11 @@ func (r *Recording) metadata(c Chunk, bytes chunkBytes, pauses []Pause, people [
 		RecordingInfo: RecordingInfo{
 			ContentType: "audioVideo", ChannelType: "mixed", Format: "mp4",
 			AudioConfiguration: AudioConfiguration{
-				SampleRate: strconv.Itoa(mixRate), BitRate: rate(bytes.audio, c.Duration), Channels: 1,
+				SampleRate: strconv.Itoa(mixRate), BitRate: rates.audio, Channels: 1,
 			},
 			VideoConfiguration: VideoConfiguration{
 				LongerSideLength: max(cfg.Width, cfg.Height), ShorterSideLength: min(cfg.Width, cfg.Height),
-				Framerate: cfg.FrameRate, BitRate: rate(bytes.video, c.Duration),
+				Framerate: cfg.FrameRate, BitRate: rates.video,
 			},
 		},
 		PauseResumeIntervals: []PauseInterval{},

@@ -64,7 +64,9 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	for _, c := range chunks {
 		r.deliver(c)
 	}
-	r.update(r.session.version != r.shown || len(chunks) > 0)
+	changed := r.session.version != r.shown
+	r.update(changed || len(chunks) > 0)
+	r.saveChanges(changed, len(chunks) > 0)
 	return nil
 }
 
@@ -120,6 +122,7 @@ func (r *Recording) begin(why EndReason) {
 	r.conv.pass(gate{from: r.opened, until: r.session.stop(now), tap: r.tap})
 	r.tap.stop(now, why)
 	r.become(Stopping)
+	r.save()
 }
 
 // watch ends the recording when nobody has been in the call for long enough.
@@ -146,30 +149,32 @@ func (r *Recording) finish(failure error) {
 	s.close()
 	r.tellNews()
 	r.conv.detach(r)
-	r.storeCapture()
+	r.endCapture()
 	chunks, err := r.out.finish(s.frame)
 	for _, c := range chunks {
 		r.deliver(c)
 	}
 	failure = errors.Join(failure, err, r.abandon())
-	r.publish(failure, r.delivery.wait())
+	r.publish(failure)
 	r.eng.unregister(r.id)
 	close(r.done)
 }
 
-// publish makes the result final. Files that are in the spool only are not a
-// failure of the recording.
-func (r *Recording) publish(failure, undelivered error) {
+// publish makes the result final, once everything was offered to the store. Files
+// that are in the spool only are not a failure of the recording.
+func (r *Recording) publish(failure error) {
 	if failure != nil {
 		r.why = EndError
 	}
+	r.closeCapture()
 	res := r.describe()
 	report := r.session.report(res.Participants)
 	report.StartTime = r.startTime
-	report.judge(errors.Join(failure, undelivered))
+	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)
-	res.Err = errors.Join(failure, undelivered, r.store(reportName, report), r.store(resultName, res))
+	undelivered := r.send(res)
+	res.Err = errors.Join(failure, undelivered)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -180,6 +185,26 @@ func (r *Recording) publish(failure, undelivered error) {
 	r.become(state)
 	final := r.Result()
 	r.tell(Event{Type: Ended, Result: &final, Err: final.Err})
+	r.parcel.ready <- final
+	if undelivered == nil {
+		<-r.parcel.over // Delivered is told
+	}
+}
+
+// send sends the documents that a recording ends with, and waits until
+// everything was tried.
+func (r *Recording) send(res Result) error {
+	c := r.eng.courier
+	err := c.write(r.id, reportName, res.Report)
+	if err == nil {
+		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, document(reportName)))
+	}
+	m := manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Ended: true, Result: res}
+	if last := errors.Join(c.write(r.id, resultName, res), m.save(c)); last != nil {
+		return errors.Join(err, last, r.delivery.wait(r.parcel)) // found after the next start
+	}
+	r.delivery.shipments = append(r.delivery.shipments, r.parcel.seal(document(resultName)))
+	return errors.Join(err, r.delivery.wait(r.parcel))
 }
 
 // pauses returns the pauses up to now. The one that a stop begins is none.

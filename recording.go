@@ -31,16 +31,21 @@ type Recording struct {
 	result Result // final once done is closed
 
 	// The rest belongs to the owner.
-	session  *session
-	out      *output
-	first    *os.File // the first chunk, until it is used
-	tap      *tap     // nil without a capture
-	captured string   // key of the capture in the store
-	delivery delivery
-	why      EndReason
-	shown    uint64         // version of the roster in result
-	opened   timebase.Ticks // local time of the start or the last resume
-	empty    timebase.Ticks // local time since which nobody has been there; never, if somebody is
+	session   *session
+	out       *output
+	first     *os.File       // the first chunk, until it is used
+	tap       *tap           // nil without a capture
+	captured  string         // key of the capture in the store
+	capturing sync.WaitGroup // until it is closed
+	parcel    *parcel
+	delivery  delivery
+	stale     bool           // the manifest is, as to the roster
+	unsaved   bool           // it could not be written
+	saved     timebase.Ticks // when it was, local time
+	why       EndReason
+	shown     uint64         // version of the roster in result
+	opened    timebase.Ticks // local time of the start or the last resume
+	empty     timebase.Ticks // local time since which nobody has been there; never, if somebody is
 }
 
 // command is a message to the owner.
@@ -61,13 +66,31 @@ func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, 
 		done:     make(chan struct{}),
 		result:   Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)},
 	}
+	if err := r.claim(); err != nil {
+		return nil, err
+	}
 	if err := r.open(now); err != nil {
-		return nil, errors.Join(err, r.abandon())
+		return nil, errors.Join(err, r.abandon(), r.forget())
 	}
 	if err := r.attach(c, now); err != nil {
-		return nil, errors.Join(err, r.abandon())
+		return nil, errors.Join(err, r.abandon(), r.forget())
 	}
 	return r, nil
+}
+
+// claim takes a place in the spool where nothing of an earlier recording is.
+func (r *Recording) claim() (err error) {
+	if r.parcel, err = r.eng.courier.open(r.id, r.tell); err != nil {
+		return err
+	}
+	files, err := r.eng.spool.Files(r.id)
+	if err == nil && len(files) > 0 {
+		err = invalid("there are files of a recording %q in the spool", r.id)
+	}
+	if err != nil {
+		return errors.Join(err, r.parcel.drop())
+	}
+	return nil
 }
 
 // open opens what can fail for reasons of this machine.
@@ -81,7 +104,19 @@ func (r *Recording) open(now timebase.Ticks) (err error) {
 	if r.first, err = r.eng.spool.Create(r.id, mediaName(0)); err != nil {
 		return err
 	}
+	m := manifest{Version: manifestVersion, Time: r.startTime, Settings: r.cfg, Result: r.result}
+	if r.cfg.PauseOnStart {
+		m.PausedSince = r.startTime
+	}
+	if err := m.save(r.eng.courier); err != nil {
+		return err
+	}
 	return r.openCapture(now)
+}
+
+// forget ends what a recording has in the spool that did not begin.
+func (r *Recording) forget() error {
+	return errors.Join(r.eng.spool.Discard(r.id, manifestName), r.parcel.drop())
 }
 
 // abandon undoes open, for a recording that has nothing recorded.
@@ -171,6 +206,7 @@ func (r *Recording) pause() error {
 	r.conv.pass(gate{from: r.opened, until: from, tap: r.tap})
 	r.tap.pause(now, from)
 	r.update(true)
+	r.save()
 	r.become(Paused)
 	return nil
 }
@@ -194,6 +230,7 @@ func (r *Recording) resume() error {
 	r.opened = now
 	r.conv.pass(gate{from: now, until: never, tap: r.tap, resumed: true})
 	r.update(true)
+	r.save()
 	r.become(Active)
 	return nil
 }

@@ -11,6 +11,8 @@ const (
 	EndCallEnded EndReason = "CallEnded" // nobody is left
 	EndShutdown  EndReason = "Shutdown"  // the engine was closed
 	EndError     EndReason = "Error"     // see Result.Err
+	// EndInterrupted: the process that recorded was killed, or lost its machine.
+	EndInterrupted EndReason = "Interrupted"
 )
 
 // Pause is a span of the call that was not recorded.
@@ -35,7 +37,7 @@ type Chunk struct {
 	Duration   time.Duration `json:"durationNs"`
 	StartTime  time.Time     `json:"startTime"`
 	Bytes      int64         `json:"bytes"`
-	EndReason  string        `json:"endReason"` // SessionEnded, ChunkMaximumSizeExceeded, ChunkMaximumTimeExceeded
+	EndReason  string        `json:"endReason"` // SessionEnded, ChunkMaximumSizeExceeded, ChunkMaximumTimeExceeded, Interrupted
 	// MediaKey and MetadataKey are the objects' keys in the store.
 	MediaKey    string `json:"mediaKey"`
 	MetadataKey string `json:"metadataKey"`
@@ -60,7 +62,7 @@ type Result struct {
 	Report *Report `json:"-"`
 	// Capture is the key of the capture in the store. Empty if there is none.
 	Capture string `json:"captureKey,omitempty"`
-	// Err is why the recording failed, or why something is not in the store.
+	// Err is why the recording failed, or why something is not in the store yet.
 	Err error `json:"-"`
 }
 

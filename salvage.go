@@ -1,0 +1,175 @@
+package callreel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/muxer"
+)
+
+// interrupt ends a recording that was running, with what is known of the end.
+func (l *leftover) interrupt() {
+	m := l.manifest
+	m.Result.EndReason = EndInterrupted
+	if l.has(captureName) {
+		m.Result.Capture = CaptureKey(l.id)
+	}
+	if m.PausedSince.IsZero() {
+		return
+	}
+	// The pause that lasted did so at least as long as something was written.
+	until := m.Time
+	for _, name := range l.files {
+		if st, err := l.stat(name); err == nil && st.ModTime().After(until) {
+			until = st.ModTime()
+		}
+	}
+	m.Result.Pauses = append(m.Result.Pauses, Pause{Start: m.PausedSince, Duration: max(0, until.Sub(m.PausedSince))})
+}
+
+func (l *leftover) stat(name string) (os.FileInfo, error) {
+	path, err := l.eng.spool.Path(l.id, name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Stat(path)
+}
+
+// salvage finishes the media that the manifest does not know, and drops files
+// with nothing in them.
+func (l *leftover) salvage() (found bool) {
+	res := &l.manifest.Result
+	for _, index := range l.strays() {
+		info, err := l.finishFile(index)
+		switch {
+		case errors.Is(err, muxer.ErrNoMedia):
+			err = l.eng.spool.Discard(l.id, mediaName(index)) // the manifest keeps the directory
+		case err == nil:
+			res.Chunks = append(res.Chunks, l.chunk(index, info))
+			found = true
+		}
+		if err != nil {
+			l.problems = append(l.problems, fmt.Errorf("%s: %w", mediaName(index), err))
+		}
+	}
+	if found || !l.manifest.Ended {
+		res.Duration = 0
+		for _, c := range res.Chunks {
+			res.Duration = max(res.Duration, c.Start+c.Duration)
+		}
+		res.Stats.Frames = int64(timebase.FromDuration(res.Duration) * timebase.Ticks(l.manifest.Settings.FrameRate) / timebase.Second)
+	}
+	return found
+}
+
+// strays are the numbers of the media files that the manifest does not know, in order.
+func (l *leftover) strays() []int {
+	var out []int
+	for _, name := range l.files {
+		number, isMedia := strings.CutSuffix(name, ".mp4")
+		index, err := strconv.Atoi(number)
+		if !isMedia || err != nil || mediaName(index) != name {
+			continue
+		}
+		if !slices.ContainsFunc(l.manifest.Result.Chunks, func(c Chunk) bool { return c.Index == index }) {
+			out = append(out, index)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// finishFile finishes a media file. One that is finished stays as it is.
+func (l *leftover) finishFile(index int) (info muxer.Info, err error) {
+	f, err := l.eng.spool.Open(l.id, mediaName(index))
+	if err != nil {
+		return info, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	st, err := f.Stat()
+	if err != nil {
+		return info, err
+	}
+	return muxer.Finish(f, st.Size())
+}
+
+// chunk describes a file that nobody has described. It begins where the one before ends.
+func (l *leftover) chunk(index int, info muxer.Info) Chunk {
+	m := l.manifest
+	c := Chunk{
+		Index: index, DocumentID: DocumentID(l.id, index),
+		Duration: timebase.Ticks(info.Duration).Duration(), Bytes: info.Bytes,
+		EndReason: string(EndInterrupted),
+		MediaKey:  MediaKey(l.id, index), MetadataKey: MetadataKey(l.id, index),
+	}
+	if n := len(m.Result.Chunks); n > 0 {
+		c.Start = m.Result.Chunks[n-1].Start + m.Result.Chunks[n-1].Duration
+	}
+	c.StartTime = startsAt(m.Result, c.Start)
+	switch {
+	case !l.has(mediaName(index + 1)):
+	case c.Duration >= m.Settings.ChunkDuration:
+		c.EndReason = chunkFullTime
+	default:
+		c.EndReason = chunkFullSize
+	}
+	return c
+}
+
+// startsAt returns when a position was recorded: after the pauses before it.
+func startsAt(res Result, pos time.Duration) time.Time {
+	at := res.StartTime.Add(pos)
+	for _, p := range res.Pauses {
+		if at.Before(p.Start) {
+			break
+		}
+		at = at.Add(p.Duration)
+	}
+	return at
+}
+
+// describe writes the metadata of chunks that have none.
+func (l *leftover) describe() error {
+	m := l.manifest
+	for _, c := range m.Result.Chunks {
+		if !l.has(mediaName(c.Index)) || l.has(metadataName(c.Index)) {
+			continue
+		}
+		info, err := l.finishFile(c.Index)
+		if err != nil {
+			return fmt.Errorf("%s: %w", mediaName(c.Index), err)
+		}
+		rates := chunkBytes{video: info.VideoBytes, audio: info.AudioBytes}.rates(c.Duration)
+		meta, err := describeChunk(l.eng.cfg.ResourceID, m.Settings, c, rates, pausesWithin(m.Result, c), m.Result.Participants)
+		if err == nil {
+			err = l.eng.spool.Replace(l.id, metadataName(c.Index), meta)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", metadataName(c.Index), err)
+		}
+		l.files = append(l.files, metadataName(c.Index))
+	}
+	return nil
+}
+
+// pausesWithin returns the pauses that a chunk leaves out, also one at its very
+// end if nothing follows.
+func pausesWithin(res Result, c Chunk) []Pause {
+	var out []Pause
+	var paused time.Duration
+	last := res.Chunks[len(res.Chunks)-1].Index == c.Index
+	for _, p := range res.Pauses {
+		at := p.Start.Sub(res.StartTime) - paused
+		paused += p.Duration
+		if at >= c.Start && (at < c.Start+c.Duration || last) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
