@@ -72,7 +72,7 @@ func (d *demo) start(dir string, capture bool, logTo io.Writer) error {
 	key := make([]byte, minAccessKey)
 	_, _ = rand.Read(key) // never fails
 	var err error
-	d.server, err = startServer(serverConfig{
+	d.server, err = startServer(context.Background(), serverConfig{
 		Listen: "127.0.0.1:0", Data: dir, Key: key,
 		Recording: callreel.RecordingConfig{Capture: capture},
 		Log:       slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelWarn})),

@@ -14,6 +14,7 @@ type serveCmd struct {
 	Keys            keyFlags       `embed:"" group:"Server"`
 	PublicURL       string         `name:"public-url" help:"URL at which clients reach the server, if it is behind a proxy." placeholder:"URL" group:"Server"`
 	TLS             tlsFlags       `embed:"" prefix:"tls-" group:"Server"`
+	Storage         string         `help:"Where finished recordings are kept: a directory, or an s3://, azblob:// or gs:// URL; \"recordings\" in the data directory if not given." placeholder:"LOCATION" group:"Server"`
 	RequireToken    bool           `help:"Want a token of every publisher, also on the loopback interface." group:"Server"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
@@ -42,9 +43,10 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	s, err := startServer(serverConfig{
-		TLS:    files,
-		Listen: c.Listen, Data: c.Keys.Data, Key: key,
+	s, err := startServer(ctx, serverConfig{
+		TLS:     files,
+		Storage: c.Storage,
+		Listen:  c.Listen, Data: c.Keys.Data, Key: key,
 		PublicURL: c.PublicURL, RequireToken: c.RequireToken,
 		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
 		Recording: c.Recording.config(),

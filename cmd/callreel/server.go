@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,7 +19,7 @@ import (
 	"github.com/callreel/callreel/internal/certs"
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/token"
-	"github.com/callreel/callreel/storage"
+	"github.com/callreel/callreel/storage/bucket"
 )
 
 const (
@@ -35,6 +36,7 @@ type serverConfig struct {
 	Listen    string // host:port; port 0 for any
 	Data      string // directory
 	Key       []byte // the access key
+	Storage   string // location of finished recordings; empty means in Data
 	PublicURL string // where clients reach it, if not at Listen
 	// TLS serves https. Nil means http.
 	TLS *certs.Files
@@ -57,17 +59,18 @@ type server struct {
 	Failed chan error
 
 	control *control.Server
+	store   *bucket.Store
 	http    *http.Server
 	log     *slog.Logger
 }
 
 // startServer starts a server, which answers when this returns.
-func startServer(cfg serverConfig) (*server, error) {
+func startServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, errors.Join(fault.Caller.Wrap(fmt.Errorf("listen: %w", err)), closeSockets(cfg.WHIP))
 	}
-	s, err := newServer(cfg, listener.Addr().(*net.TCPAddr))
+	s, err := newServer(ctx, cfg, listener.Addr().(*net.TCPAddr))
 	if err != nil {
 		return nil, errors.Join(err, closeSockets(cfg.WHIP), listener.Close())
 	}
@@ -83,7 +86,8 @@ func (s *server) serve(l net.Listener, files *certs.Files) error {
 	return s.http.ServeTLS(l, "", "")
 }
 
-func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
+// newServer makes a server, which takes over what an earlier one has left.
+func newServer(ctx context.Context, cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err := cfg.Recording.Check(); err != nil {
 		return nil, err
 	}
@@ -91,7 +95,10 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.Dir(filepath.Join(cfg.Data, recordingsDir))
+	store, err := bucket.Open(ctx, cmp.Or(cfg.Storage, filepath.Join(cfg.Data, recordingsDir)))
+	if err != nil {
+		return nil, err
+	}
 	engine, err := callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
 		ResourceID:    resource,
@@ -99,8 +106,20 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 		Logger: cfg.Log, OnEvent: cfg.event,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, store.Close())
 	}
+	s, err := cfg.assemble(engine, store, addr)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close(ctx), store.Close())
+	}
+	if _, err := engine.Recover(ctx); err != nil {
+		cfg.Log.Error("not everything of the last run could be taken over", "error", err)
+	}
+	return s, nil
+}
+
+// assemble puts the API before an engine and its store.
+func (cfg serverConfig) assemble(engine *callreel.Engine, store *bucket.Store, addr *net.TCPAddr) (*server, error) {
 	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
 	api, err := control.New(control.Config{
 		Engine: engine, Store: store, AccessKeys: [][]byte{cfg.Key},
@@ -116,7 +135,7 @@ func newServer(cfg serverConfig, addr *net.TCPAddr) (*server, error) {
 	}
 	return &server{
 		URL: reachedAt(cfg.PublicURL, addr, cfg.TLS != nil), Engine: engine,
-		Failed: make(chan error, 1), control: api, log: cfg.Log,
+		Failed: make(chan error, 1), control: api, store: store, log: cfg.Log,
 		http: &http.Server{
 			Handler:           api.Handler(),
 			ReadHeaderTimeout: headerTimeout,
@@ -180,5 +199,5 @@ func (s *server) Close(ctx context.Context) error {
 	if shut := s.http.Shutdown(ctx); shut != nil {
 		err = errors.Join(err, shut, s.http.Close())
 	}
-	return err
+	return errors.Join(err, s.store.Close())
 }
