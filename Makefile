@@ -38,6 +38,7 @@ setup: ## install the system packages that a build needs and that are missing
 
 setup-tests:
 	@scripts/setup.sh --tests
+	@$(GO) test -timeout 30m -run TestInstall ./internal/servertest
 
 lint: setup bin/tools/golangci-lint ## check style, layers and formatting
 	bin/tools/golangci-lint run

@@ -10,12 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/storage"
 )
 
 const (
 	firstRetry   = time.Second // after the store failed
 	longestRetry = 5 * time.Minute
+	// An upload that takes longer than this is given up: a store that neither takes
+	// nor refuses must not hold up the end of a recording for ever.
+	uploadTime  = 2 * time.Minute
+	uploadSpeed = 64 << 10 // bytes/s, in addition
 	// patientRounds is how many recordings that wait for the store already are
 	// brought to it at the same time.
 	patientRounds = 4
@@ -170,7 +175,13 @@ func (p *parcel) put(f spoolFile) error {
 		}
 		return err
 	}
-	receipt, err := c.store.Put(c.ctx, p.recording+"/"+f.name, src, f.contentType)
+	limit := uploadTime + time.Duration(f.bytes/uploadSpeed)*time.Second
+	ctx, cancel := context.WithTimeout(c.ctx, limit)
+	defer cancel()
+	receipt, err := c.store.Put(ctx, p.recording+"/"+f.name, src, f.contentType)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fault.Destination.Wrap(fmt.Errorf("not done within %v: %w", limit, err))
+	}
 	if err := errors.Join(err, src.Close()); err != nil {
 		return err
 	}

@@ -56,6 +56,13 @@ func (m *moodyStore) keys() []string {
 	return slices.Clone(m.stored)
 }
 
+// times returns when the store was asked.
+func (m *moodyStore) times() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.asked)
+}
+
 func failing(err error) func(string) error { return func(string) error { return err } }
 
 // teller keeps the events that it is told.
@@ -81,6 +88,13 @@ func (l *teller) told() string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// last returns the newest event.
+func (l *teller) last() callreel.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.events[len(l.events)-1]
 }
 
 // depot is an engine with a moody store, in a directory.
@@ -125,7 +139,7 @@ func (d *depot) left() (names []string) {
 // recorded is a recording of three seconds of an empty room.
 func (d *depot) recorded() (callreel.Result, error) {
 	rec := d.start(smallConfig("room"))
-	time.Sleep(3 * time.Second)
+	<-time.After(3 * time.Second)
 	return rec.Stop(context.Background())
 }
 
@@ -144,9 +158,9 @@ func TestStoreIsTriedAgain(t *testing.T) {
 		if got := d.left(); !slices.Equal(got, want) {
 			t.Errorf("in the spool: %q", got)
 		}
-		began := len(d.store.asked) - 1
+		began := len(d.store.times()) - 1
 		time.Sleep(30 * time.Minute)
-		checkSchedule(t, d.store.asked[began:])
+		checkSchedule(t, d.store.times()[began:])
 		stats := d.eng.Deliveries()
 		all, err := d.eng.SpoolBytes()
 		if stats.Recordings != 1 || stats.Files != 4 || stats.Oldest < 30*time.Minute || stats.Bytes <= res.Chunks[0].Bytes || all <= stats.Bytes || err != nil {
@@ -199,7 +213,7 @@ func TestDeliveredAfterEnded(t *testing.T) {
 		if got := d.told(); got != "ChunkStored Ended Delivered" || len(d.left()) > 0 {
 			t.Errorf("told %s, in the spool: %q", got, d.left())
 		}
-		if last := d.events[len(d.events)-1]; last.Result == nil || last.Result.ID != res.ID || last.Err != nil || last.Conversation != "room" {
+		if last := d.last(); last.Result == nil || last.Result.ID != res.ID || last.Err != nil || last.Conversation != "room" {
 			t.Errorf("%+v", last)
 		}
 		d.close()
@@ -288,5 +302,56 @@ func TestCloseDuringAnOutage(t *testing.T) {
 			t.Errorf("%+v, %v", kept, err)
 		}
 		later.close()
+	})
+}
+
+// hungStore takes requests and answers none of them.
+type hungStore struct{ storage.Store }
+
+func (hungStore) Put(ctx context.Context, _ string, _ io.ReadSeeker, _ string) (storage.Info, error) {
+	<-ctx.Done()
+	return storage.Info{}, ctx.Err()
+}
+
+func TestStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDepot(t, t.TempDir(), failing(nil))
+		whole := d.store.Store
+		d.store.Store = hungStore{whole}
+		asked := time.Now()
+		_, err := d.recorded()
+		if took := time.Since(asked); !errors.Is(err, context.DeadlineExceeded) || fault.Of(err) != fault.Destination || took > 5*time.Minute {
+			t.Errorf("%v after %v", err, took)
+		}
+		if n := d.eng.Deliveries().Files; n != 4 {
+			t.Errorf("%d files wait", n)
+		}
+		d.close() // does not wait for the store
+		if took := time.Since(asked); took > 5*time.Minute {
+			t.Errorf("closed after %v", took)
+		}
+	})
+}
+
+// Somebody deletes a file in the spool. The rest is delivered, and that is told.
+func TestFileIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDepot(t, t.TempDir(), failing(errAway))
+		res, err := d.recorded()
+		if !errors.Is(err, errAway) {
+			t.Error(err)
+		}
+		if err := os.Remove(filepath.Join(d.dir, "spool", res.ID, "report.json")); err != nil {
+			t.Fatal(err)
+		}
+		d.store.set(failing(nil))
+		time.Sleep(time.Minute)
+		if got := d.told(); got != "ChunkFailed Ended ChunkStored Delivered" || len(d.left()) > 0 {
+			t.Errorf("told %s, in the spool: %q", got, d.left())
+		}
+		if last := d.last(); !errors.Is(last.Err, os.ErrNotExist) {
+			t.Errorf("%+v", last)
+		}
+		d.close()
 	})
 }

@@ -269,7 +269,7 @@ func (p *parcel) conclude() {
 func (p *parcel) end() {
 	p.mu.Lock()
 	p.ended = true
-	left := p.queue
+	left := slices.Clone(p.queue)
 	if p.last != nil {
 		left = append(left, p.last)
 	}

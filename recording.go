@@ -68,8 +68,7 @@ func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, 
 		done:     make(chan struct{}),
 		result:   Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)},
 	}
-	var err error
-	if r.parcel, err = e.courier.open(r.id, r.tell); err != nil {
+	if err := r.claim(); err != nil {
 		return nil, err
 	}
 	if err := r.open(now); err != nil {
@@ -81,11 +80,23 @@ func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, 
 	return r, nil
 }
 
+// claim takes a place in the spool where nothing of an earlier recording is.
+func (r *Recording) claim() (err error) {
+	if r.parcel, err = r.eng.courier.open(r.id, r.tell); err != nil {
+		return err
+	}
+	files, err := r.eng.spool.Files(r.id)
+	if err == nil && len(files) > 0 {
+		err = invalid("there are files of a recording %q in the spool", r.id)
+	}
+	if err != nil {
+		return errors.Join(err, r.parcel.drop())
+	}
+	return nil
+}
+
 // open opens what can fail for reasons of this machine.
 func (r *Recording) open(now timebase.Ticks) (err error) {
-	if files, err := r.eng.spool.Files(r.id); err != nil || len(files) > 0 {
-		return errors.Join(err, invalid("there are files of a recording %q in the spool", r.id))
-	}
 	if r.out, err = newOutput(r.cfg, r.startTime, r.createChunk); err != nil {
 		return err
 	}

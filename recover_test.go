@@ -279,3 +279,33 @@ func TestDeliveredIsToldAfterACrash(t *testing.T) {
 		d.close()
 	})
 }
+
+// What an earlier run left is not touched by a recording of the same name.
+func TestLeftoversAreNotOverwritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDepot(t, t.TempDir(), failing(errAway))
+		res, err := d.recorded()
+		if !errors.Is(err, errAway) {
+			t.Error(err)
+		}
+		again := smallConfig("room")
+		again.ID = res.ID
+		if _, err := d.eng.Start(t.Context(), again); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("while it is being delivered: %v", err)
+		}
+		d.close()
+		later := newDepot(t, d.dir, failing(nil))
+		if _, err := later.eng.Start(t.Context(), again); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("after a restart: %v", err)
+		}
+		results, err := later.eng.Recover(t.Context())
+		if err != nil || len(results) != 1 || results[0].EndReason != callreel.EndStopped {
+			t.Errorf("%+v, %v", results, err)
+		}
+		time.Sleep(time.Second)
+		if left := later.left(); len(left) > 0 {
+			t.Errorf("in the spool: %q", left)
+		}
+		later.close()
+	})
+}

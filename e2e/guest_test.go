@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/callreel/callreel/internal/simulate"
@@ -37,7 +38,9 @@ func (s *server) join(call string, cfg simulate.Config) guest {
 	loss := new(atomic.Bool)
 	leave := sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil && (!loss.Load() || !errors.Is(err, simulate.ErrLost)) {
+		err := <-ended
+		lost := errors.Is(err, simulate.ErrLost) || errors.Is(err, syscall.ECONNREFUSED)
+		if err != nil && (!loss.Load() || !lost) {
 			s.t.Errorf("participant %d: %v", cfg.Index, err)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,13 +22,15 @@ import (
 
 const startTimeout = 30 * time.Second
 
-// Server is a server in a process of its own, which ends with the test.
+// Server is a server in a process of its own, which ends with the test. Kill may
+// be called by any goroutine.
 type Server struct {
 	tb      testing.TB
 	addr    string // host:port
 	command []string
 	log     string // file
-	process *exec.Cmd
+	mu      sync.Mutex
+	process *exec.Cmd // nil once it is killed
 	buckets atomic.Int64
 	service
 }
@@ -79,16 +82,19 @@ func (s *Server) Start() {
 		s.tb.Fatal(err)
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	s.process = exec.Command(s.command[0], s.command[1:]...)
-	s.process.Stdout, s.process.Stderr = log, log
-	if err := s.process.Start(); err != nil {
+	p := exec.Command(s.command[0], s.command[1:]...)
+	p.Stdout, p.Stderr = log, log
+	if err := p.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
+	s.mu.Lock()
+	s.process = p
+	s.mu.Unlock()
 	ended := make(chan struct{})
-	go func(p *exec.Cmd) {
+	go func() {
 		_ = p.Wait() // it is killed
 		close(ended)
-	}(s.process)
+	}()
 	for deadline := time.After(startTimeout); ; {
 		if c, err := net.Dial("tcp", s.addr); err == nil {
 			_ = c.Close()
@@ -106,6 +112,8 @@ func (s *Server) Start() {
 
 // Kill ends the server at once, in the middle of whatever it does.
 func (s *Server) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.process == nil {
 		return
 	}
@@ -119,6 +127,9 @@ func (s *Server) Kill() {
 		_ = c.Close()
 	}
 }
+
+// URL is where the server answers.
+func (s *Server) URL() string { return "http://" + s.addr }
 
 // Log returns what the server has written.
 func (s *Server) Log() string {

@@ -73,7 +73,7 @@ func createContainer(s *Server, bucket string) error {
 	if err != nil {
 		return err
 	}
-	c, err := azblob.NewClientWithSharedKeyCredential("http://"+s.addr+"/"+azuriteAccount, cred, nil)
+	c, err := azblob.NewClientWithSharedKeyCredential(s.URL()+"/"+azuriteAccount, cred, nil)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func Google(tb testing.TB) *Server {
 		name: "fake-gcs-server",
 		create: func(s *Server, bucket string) error {
 			body := strings.NewReader(fmt.Sprintf(`{"name":%q}`, bucket))
-			res, err := http.Post("http://"+s.addr+"/storage/v1/b?project=test", "application/json", body)
+			res, err := http.Post(s.URL()+"/storage/v1/b?project=test", "application/json", body)
 			if err != nil {
 				return err
 			}
