@@ -1,8 +1,11 @@
 package control
 
 import (
+	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/callreel/callreel/events"
 )
 
 // calling is the generation of the released SDKs for call automation, of any
@@ -28,6 +31,9 @@ type callingStart struct {
 	PauseOnStart              bool             `json:"pauseOnStart"`
 	OperationContext          string           `json:"operationContext"`
 	ExternalStorage           *externalStorage `json:"externalStorage"`
+	// Who has which channel of unmixed sound.
+	Ordering []events.Identifier `json:"audioChannelParticipantOrdering"`
+	Affinity []channelAffinity   `json:"channelAffinity"`
 }
 
 // callLocator names a call in one of several ways. Here each is the ID of a
@@ -59,7 +65,7 @@ func (calling) arguments(v verb, body []byte) (arguments, error) {
 	if err := decode(body, &b, lenient); err != nil {
 		return arguments{}, err
 	}
-	if err := b.offered(); err != nil {
+	if err := errors.Join(b.offered(), b.checkChannels()); err != nil {
 		return arguments{}, err
 	}
 	args := arguments{operationContext: b.OperationContext, callback: b.RecordingStateCallbackURI, pauseOnStart: b.PauseOnStart}

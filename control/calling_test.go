@@ -122,11 +122,29 @@ func TestCallingArguments(t *testing.T) {
 		{with(`"externalStorage":{"recordingStorageKind":"azureBlobStorage","recordingDestinationContainerUrl":"https://a/b"}`), 400, "8562", "externalStorage.recordingStorageKind"},
 		{with(`"recordingStateCallbackUri":"/relative"`), 400, "8523", "recordingStateCallbackUri"},
 		{with(`"pauseOnStart":"yes"`), 400, "8523", "pauseOnStart"},
+		{with(`"audioChannelParticipantOrdering":"ann"`), 400, "8523", "audioChannelParticipantOrdering"},
+		{with(`"audioChannelParticipantOrdering":[{}]`), 400, "8523", "audioChannelParticipantOrdering[0]"},
+		{with(`"audioChannelParticipantOrdering":[{"kind":"communicationUser","rawId":"8:a"}]`), 400, "8523", "audioChannelParticipantOrdering[0].communicationUser"},
+		{with(`"audioChannelParticipantOrdering":[{"rawId":"8:a"},{"kind":"phoneNumber","communicationUser":{"id":"8:a"}}]`), 400, "8523", "audioChannelParticipantOrdering[1].kind"},
+		{with(`"audioChannelParticipantOrdering":[{"communicationUser":{"id":"8:a"},"phoneNumber":{"value":"+1"}}]`), 400, "8523", "audioChannelParticipantOrdering[0]"},
+		{with(`"audioChannelParticipantOrdering":[{"communicationUser":{"id":""}}]`), 400, "8523", "audioChannelParticipantOrdering[0]"},
+		{with(`"audioChannelParticipantOrdering":[{"rawId":"1"},{"rawId":"2"},{"rawId":"3"},{"rawId":"4"},{"rawId":"5"},{"rawId":"6"}]`), 400, "8523", "audioChannelParticipantOrdering"},
+		{with(`"channelAffinity":[{"channel":5,"participant":{"rawId":"8:a"}}]`), 400, "8523", "channelAffinity[0].channel"},
+		{with(`"channelAffinity":[{"channel":0,"participant":{"rawId":"8:a"}},{"channel":0,"participant":{"rawId":"8:b"}}]`), 400, "8523", "channelAffinity[1].channel"},
+		{with(`"channelAffinity":[{"channel":0}]`), 400, "8523", "channelAffinity[0].participant"},
 	} {
 		a := r.do("POST", "/calling/recordings?api-version=2026-03-12", c.body)
 		if a.Code != c.status || a.nested() != c.code || c.target != "" && !strings.Contains(a.Body.String(), `"`+c.target+`"`) {
 			t.Errorf("%s: %d %s, want %d %s about %s", c.body, a.Code, a.Body, c.status, c.code, c.target)
 		}
+	}
+	named := r.do("POST", "/calling/recordings?api-version=2026-03-12", strings.Replace(with(`"audioChannelParticipantOrdering":[
+		{"kind":"communicationUser","rawId":"8:acs:a_b","communicationUser":{"id":"8:acs:a_b"}},
+		{"kind":"phoneNumber","rawId":"4:+15551230000","phoneNumber":{"value":"+15551230000","isAnonymous":false}},
+		{"kind":"microsoftTeamsUser","rawId":"8:orgid:oid1","microsoftTeamsUser":{"userId":"oid1","isAnonymous":false,"cloud":"public"}},
+		{"kind":"unknown","rawId":"x"}],"channelAffinity":[{"channel":4,"participant":{"rawId":"8:a"}}]`), "room-1", "room-named", 1))
+	if named.Code != 200 {
+		t.Errorf("%d %s", named.Code, named.Body)
 	}
 	full := with(`"callConnectionId":null,"recordingContentType":"audioVideo","recordingChannelType":"mixed","recordingFormatType":"mp4",
 		"audioChannelParticipantOrdering":null,"channelAffinity":null,"pauseOnStart":true,"newInTenYears":{"a":[1]},

@@ -111,11 +111,13 @@ type Party struct {
 
 // Identifier says who somebody is.
 type Identifier struct {
-	Kind  string `json:"kind"`
-	RawID string `json:"rawId"`
-	User  *User  `json:"communicationUser,omitempty"`
-	Phone *Phone `json:"phoneNumber,omitempty"`
-	Teams *Teams `json:"microsoftTeamsUser,omitempty"`
+	Kind      string    `json:"kind"`
+	RawID     string    `json:"rawId"`
+	User      *User     `json:"communicationUser,omitempty"`
+	Phone     *Phone    `json:"phoneNumber,omitempty"`
+	Teams     *Teams    `json:"microsoftTeamsUser,omitempty"`
+	TeamsApp  *TeamsApp `json:"microsoftTeamsApp,omitempty"`
+	Extension *Teams    `json:"teamsExtensionUser,omitempty"`
 }
 
 // User is a user of communication services.
@@ -131,6 +133,32 @@ type Phone struct {
 // Teams is a user of Microsoft Teams.
 type Teams struct {
 	UserID string `json:"userId"`
+}
+
+// TeamsApp is an application of Microsoft Teams.
+type TeamsApp struct {
+	AppID string `json:"appId"`
+}
+
+// IDs returns the members that say who it is, by kind: one, in a good identifier.
+func (i Identifier) IDs() map[string]string {
+	ids := make(map[string]string)
+	if i.User != nil {
+		ids["communicationUser"] = i.User.ID
+	}
+	if i.Phone != nil {
+		ids["phoneNumber"] = i.Phone.Value
+	}
+	if i.Teams != nil {
+		ids["microsoftTeamsUser"] = i.Teams.UserID
+	}
+	if i.TeamsApp != nil {
+		ids["microsoftTeamsApp"] = i.TeamsApp.AppID
+	}
+	if i.Extension != nil {
+		ids["teamsExtensionUser"] = i.Extension.UserID
+	}
+	return ids
 }
 
 // Identify reads a participant's id, which is opaque here, as the service does
