@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -109,13 +110,32 @@ func (x *index) add(ctx context.Context, r record) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := &entry{record: r}
-	if e.revision, err = x.table.Create(ctx, r.ID, value); err != nil {
+	if e.revision, err = x.write(ctx, r.ID, value, 0); err != nil {
 		return err
 	}
 	x.byID[r.ID] = e
 	at, _ := slices.BinarySearchFunc(x.order, e, compareEntries)
 	x.order = slices.Insert(x.order, at, e)
 	return nil
+}
+
+// write writes a record, a new one for revision 0. This node alone writes its
+// records: one that is not of the revision that it should be was written by a
+// write that was taken to have failed, as it took too long.
+func (x *index) write(ctx context.Context, id string, value []byte, revision uint64) (next uint64, err error) {
+	if revision == 0 {
+		next, err = x.table.Create(ctx, id, value)
+	} else {
+		next, err = x.table.Update(ctx, id, value, revision)
+	}
+	if !errors.Is(err, cluster.ErrExist) && !errors.Is(err, cluster.ErrConflict) {
+		return next, err
+	}
+	there, err := x.table.Get(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return x.table.Update(ctx, id, value, there.Revision)
 }
 
 // change changes a record, durably. It must be there.
@@ -132,7 +152,7 @@ func (x *index) change(ctx context.Context, id string, apply func(*record)) erro
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
-	revision, err := x.table.Update(ctx, id, value, e.revision)
+	revision, err := x.write(ctx, id, value, e.revision)
 	if err != nil {
 		return err
 	}

@@ -30,10 +30,11 @@ func (s *Service) attempt(ctx context.Context, it *item) (again bool) {
 	case !now.Before(it.deadline(ttl)):
 		return s.giveUp(ctx, it, sub, reasonTTL)
 	}
-	it.Attempts++
+	d := it.delivery // keep may put another in its place
+	d.Attempts++
 	it.Last, it.Next = now, now.Add(delayAfter(it.Attempts, 0))
 	if again, ok := s.keep(ctx, it); !ok {
-		it.Attempts--
+		d.Attempts--
 		return again
 	}
 	s.attempts.Add(1)
@@ -77,18 +78,40 @@ func (s *Service) target(d *delivery) (sub *Subscription, attempts int, ttl time
 	return nil, 0, 0
 }
 
-// keep writes a delivery's record. If that fails the delivery is tried later, or
-// not again if another node has it.
+// keep writes a delivery's record. If that fails the delivery is tried later.
 func (s *Service) keep(ctx context.Context, it *item) (again, ok bool) {
 	rev, err := s.cfg.Outbox.Update(ctx, it.key(), it.encode(), it.revision)
+	if errors.Is(err, cluster.ErrConflict) {
+		return s.follow(ctx, it)
+	}
 	if err == nil {
 		it.revision = rev
 		return true, true
 	}
-	if errors.Is(err, cluster.ErrConflict) || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return false, false
 	}
 	s.log.ErrorContext(ctx, "event delivery can't be noted", "event", it.Event.ID, "error", err)
+	it.Next = time.Now().Add(retryWrite)
+	return true, false
+}
+
+// follow goes by a record that was changed meanwhile: by another node, or by a
+// write that took so long that it was given up. If it is gone, somebody has
+// delivered.
+func (s *Service) follow(ctx context.Context, it *item) (again, ok bool) {
+	r, err := s.cfg.Outbox.Get(ctx, it.key())
+	if errors.Is(err, cluster.ErrNotExist) || ctx.Err() != nil {
+		return false, false
+	}
+	if err == nil {
+		var d *delivery
+		if d, err = decodeDelivery(r.Value); err == nil {
+			it.delivery, it.revision = d, r.Revision
+			return true, false
+		}
+	}
+	s.log.ErrorContext(ctx, "event delivery can't be read", "event", it.Event.ID, "error", err)
 	it.Next = time.Now().Add(retryWrite)
 	return true, false
 }

@@ -213,6 +213,47 @@ func TestBrokenTable(t *testing.T) {
 	})
 }
 
+// A record that was changed by somebody else, such as another node, is followed:
+// no attempt is made twice, and none is lost.
+func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, welcome(status(500)))
+		defer func() { r.Close() }()
+		r.subscribe(nil)
+		r.publish("one")
+		r.publish("two")
+		time.Sleep(time.Second)
+		change := func(of string, apply func(key string, d map[string]any)) {
+			r.outbox.mu.Lock()
+			defer r.outbox.mu.Unlock()
+			for key, rec := range r.outbox.records {
+				var d map[string]any
+				r.check(json.Unmarshal(rec.Value, &d))
+				if strings.Contains(string(rec.Value), `"recordingId":"`+of+`"`) {
+					apply(key, d)
+				}
+			}
+		}
+		change("one", func(key string, d map[string]any) { // taken by another node, an hour later is its next attempt
+			d["attempts"], d["next"] = 5, time.Now().Add(time.Hour)
+			value, err := json.Marshal(d)
+			r.check(err)
+			r.outbox.set(key, value)
+		})
+		change("two", func(key string, _ map[string]any) { delete(r.outbox.records, key) }) // delivered by another
+		time.Sleep(30 * time.Minute)
+		if n := len(r.web.notifications()); n != 2 {
+			t.Errorf("%d attempts, want the two first", n)
+		}
+		time.Sleep(31 * time.Minute)
+		synctest.Wait()
+		got := r.web.notifications()
+		if len(got) != 3 || !strings.Contains(got[2].body, `"recordingId":"one"`) || got[2].Header.Get("Aeg-Delivery-Count") != "5" || r.Stats().Pending != 1 {
+			t.Errorf("%d attempts, %d pending", len(got), r.Stats().Pending)
+		}
+	})
+}
+
 func TestCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, status(200))

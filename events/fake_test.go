@@ -39,6 +39,25 @@ func (t *table) set(key string, value []byte) uint64 {
 	return t.revision
 }
 
+func (t *table) Get(_ context.Context, key string) (cluster.Record, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, there := t.records[key]
+	if !there {
+		return r, cluster.ErrNotExist
+	}
+	return r, t.broken
+}
+
+func (t *table) Put(_ context.Context, key string, value []byte) (uint64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.broken != nil {
+		return 0, t.broken
+	}
+	return t.set(key, value), nil
+}
+
 func (t *table) Create(_ context.Context, key string, value []byte) (uint64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

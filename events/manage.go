@@ -118,15 +118,11 @@ func (s *Service) save(ctx context.Context, next *subscribed) (fresh bool, err e
 	if err != nil {
 		return false, fmt.Errorf("events: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx) // what is begun is finished
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.subs[next.Name]
-	if old == nil {
-		next.revision, err = s.cfg.Subscriptions.Create(ctx, next.Name, value)
-	} else {
-		next.revision, err = s.cfg.Subscriptions.Update(ctx, next.Name, value, old.revision)
-	}
-	if err != nil {
+	if _, err := s.cfg.Subscriptions.Put(ctx, next.Name, value); err != nil {
 		return false, err
 	}
 	if old != nil && old.timer != nil {
@@ -169,6 +165,7 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		known.timer.Stop()
 	}
 	s.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
 	errs := []error{s.cfg.Subscriptions.Delete(ctx, name)}
 	for _, it := range s.outbox.drop(queueOf(name)) {
 		errs = append(errs, s.cfg.Outbox.Delete(ctx, it.key()))

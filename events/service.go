@@ -19,6 +19,8 @@ import (
 
 // Table keeps records. [cluster.Table] is one.
 type Table interface {
+	Get(ctx context.Context, key string) (cluster.Record, error)
+	Put(ctx context.Context, key string, value []byte) (revision uint64, err error)
 	Create(ctx context.Context, key string, value []byte) (revision uint64, err error)
 	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string) error
@@ -83,7 +85,6 @@ type subscribed struct {
 	State      State      `json:"state"`
 	Validation validation `json:"validation,omitzero"`
 
-	revision  uint64
 	timer     *time.Timer // of the next time that the endpoint is asked
 	confirmed bool        // by hand, while it was being asked
 }
@@ -130,7 +131,7 @@ func (s *Service) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sub := subscribed{revision: r.Revision}
+		var sub subscribed
 		if err := json.Unmarshal(r.Value, &sub); err != nil {
 			return fmt.Errorf("events: subscription %q: %w", r.Key, err)
 		}
