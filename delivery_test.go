@@ -77,13 +77,13 @@ func (l *teller) take(e callreel.Event) {
 	l.events = append(l.events, e)
 }
 
-// told returns the types of the events, without changes of state.
+// told returns the types of the events of recordings, without changes of state.
 func (l *teller) told() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []string
 	for _, e := range l.events {
-		if e.Type != callreel.StateChanged {
+		if e.Recording != "" && e.Type != callreel.StateChanged {
 			all = append(all, string(e.Type))
 		}
 	}
