@@ -79,18 +79,18 @@ as_root() {
 
 update() { as_root apt-get update -q >&2; }
 
-# install_missing updates apt's lists where there are none, and where an
-# installation failed, as it does when they are out of date.
+# install_missing updates apt's lists first: old ones have old versions, or such
+# that are gone. Where that fails it goes on with what there is.
 install_missing() {
 	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends) wanted=() p
-	have_lists || update
+	update || say "the lists of packages can't be updated"
 	for p in "${missing[@]}"; do
 		[[ $p == chromium ]] && ! may_install "$p" && continue
 		wanted+=("$p")
 	done
 	((${#wanted[@]})) || return 0
 	say "installing with apt-get: ${wanted[*]}"
-	as_root "${apt[@]}" "${wanted[@]}" >&2 || { update && as_root "${apt[@]}" "${wanted[@]}" >&2; }
+	as_root "${apt[@]}" "${wanted[@]}" >&2
 }
 
 hints() {
