@@ -74,13 +74,13 @@ func (b *broken) begin(dir string, until time.Duration) {
 		do func(context.Context) error
 	}{{6 * time.Second, b.rec.Pause}, {8 * time.Second, b.rec.Resume}} {
 		if until > step.at {
-			time.Sleep(step.at - time.Since(b.epoch))
+			<-time.After(step.at - time.Since(b.epoch))
 			if err := step.do(b.t.Context()); err != nil {
 				b.t.Fatal(err)
 			}
 		}
 	}
-	time.Sleep(until - time.Since(b.epoch))
+	<-time.After(until - time.Since(b.epoch))
 }
 
 // crash kills the engine, and lets another one go on after a while.
@@ -88,7 +88,7 @@ func (b *broken) crash(dir string, outage time.Duration) {
 	was := b.rec.State()
 	b.depots = append(b.depots, b.depot().killed(dir))
 	b.leave()
-	time.Sleep(outage)
+	<-time.After(outage)
 	b.rec = b.depot().goesOn(b.rec.ID(), was)
 	b.join()
 }

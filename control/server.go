@@ -32,6 +32,10 @@ type Config struct {
 	// Retention is how long files are kept after a recording has ended. Zero
 	// means DefaultRetention; negative means for ever.
 	Retention time.Duration
+	// ContinueWithin lets recordings go on at the start that an earlier run was
+	// making until then, if they wrote something within that time. Zero means
+	// DefaultContinueWithin; negative means that they end.
+	ContinueWithin time.Duration
 	// ResourceID names this installation in events. Optional.
 	ResourceID string
 	// AccessKeys are the secrets that sign requests and that tokens are derived
@@ -105,6 +109,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Retention == 0 {
 		cfg.Retention = DefaultRetention
+	}
+	if cfg.ContinueWithin == 0 {
+		cfg.ContinueWithin = DefaultContinueWithin
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
