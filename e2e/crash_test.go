@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,5 +188,40 @@ func (r *recording) checkChunk(index int, c chunk, people int) {
 	}
 	if meta.ChunkIndex != index || meta.ChunkDuration != c.DurationMs || len(meta.Gaps) != min(index, 1) {
 		t.Errorf("%+v", meta)
+	}
+}
+
+// The page of a call comes back by itself when its server was killed, whether
+// another one is there at once or later.
+func TestPageComesBackAfterACrash(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s := serveData(t, data)
+	listen := "--listen=" + strings.TrimPrefix(s.url, "http://")
+	b := browser(t)
+	b.join(s, "room", "name=Ann")
+	r := s.start("room")
+	pass(t, 6*time.Second)
+	for _, away := range []time.Duration{0, 3 * time.Second} {
+		r.s.kill()
+		pass(t, away)
+		r.s = serveData(t, data, listen)
+		back := time.Now()
+		r.s.await("room", 2)
+		t.Logf("the page is back after %v", time.Since(back))
+		b.do(until("callreel.state === 'connected'"))
+		pass(t, 6*time.Second)
+	}
+	b.hangUp()
+	r.s.do(http.MethodDelete, r.path, &struct{}{})
+	d := r.details()
+	if d.State != "completed" || len(d.Chunks) != 3 || len(d.Gaps) != 2 || len(d.Participants) != 3 {
+		t.Fatalf("%+v", d)
+	}
+	for i, c := range d.Chunks {
+		m := r.download(c)
+		if l := m.pcm.loudness(m.heard()-2*time.Second, m.heard()); l < 0.001 { // the fake microphone beeps
+			t.Errorf("chunk %d ends with a loudness of %v", i, l)
+		}
 	}
 }
