@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control/page"
@@ -82,6 +84,7 @@ type Server struct {
 	whip   *whip.Server
 	page   http.Handler
 	routes []endpoint
+	run    string // names this run of the server
 	urls   urls
 
 	// From Start on.
@@ -117,7 +120,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(),
+		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
 		limits: newLimits(cfg.RateLimit), feed: newFeed(),
 	}
 	var err error

@@ -28,7 +28,7 @@ window.callreel = callreel;
 
 let camera = null; // { stream, publisher }
 let screen = null;
-let away = false; // the server is
+let run = null; // of the server
 
 function participantID() {
   const given = query.get("participant");
@@ -178,14 +178,14 @@ async function poll() {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
     const res = await fetch(`/call/${conversation}/state`, { headers, cache: "no-store" });
     if (res.ok) state = await res.json();
-    if (res.ok && away) {
-      // It may have been killed, which ICE takes its time to notice.
-      away = false;
+    if (state.run && run && state.run !== run) {
+      // It is another process now, which ICE takes its time to notice.
       camera?.publisher.repair();
       screen?.publisher.repair();
     }
+    run = state.run ?? run;
   } catch {
-    away = true; // the badge says so
+    // the server is away; the badge says so
   }
   callreel.recording = state.recording;
   callreel.participants = state.participants ?? null;
