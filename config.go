@@ -164,3 +164,7 @@ func (c *RecordingConfig) check() error {
 	}
 	return nil
 }
+
+func (c *RecordingConfig) frameLen() timebase.Ticks {
+	return timebase.Second / timebase.Ticks(c.FrameRate)
+}

@@ -99,7 +99,7 @@ func (r *Recording) count(now timebase.Ticks) {
 // count adds up what the tracks have come to, also those that are gone.
 func (s *session) count() Counters {
 	c := s.past
-	c.Stats, c.Recorded = s.stats, s.position().Duration()
+	c.Stats, c.Recorded = s.stats, (timebase.Ticks(s.frame-s.first) * s.frameLen).Duration()
 	c.Lateness, c.TotalLateness = s.late.log2, s.late.sum
 	for _, v := range s.voices {
 		if v != nil {

@@ -69,7 +69,7 @@ func (r *Recording) deliver(m muxer.Chunk) {
 		c.EndReason = r.out.chunks[next].reason
 	}
 	files := []spoolFile{mediaFile(m.Index)}
-	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, r.out.chunks[m.Index].rates(c.Duration), r.pausesIn(c), r.conv.infos(s.stays))
+	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, r.out.chunks[m.Index].rates(c.Duration), r.leftOut(c), r.people())
 	if err == nil {
 		err = r.eng.spool.Replace(r.id, metadataName(m.Index), meta)
 	}
@@ -87,18 +87,6 @@ func mediaFile(index int) spoolFile {
 }
 
 func document(name string) spoolFile { return spoolFile{name: name, contentType: "application/json"} }
-
-// pausesIn returns the pauses that the chunk leaves out.
-func (r *Recording) pausesIn(c Chunk) []Pause {
-	var out []Pause
-	for _, p := range r.pauses() {
-		pos, _ := r.session.timeline.position(r.eng.clock.at(p.Start))
-		if at := pos.Duration(); at >= c.Start && at < c.Start+c.Duration {
-			out = append(out, p)
-		}
-	}
-	return out
-}
 
 // write puts a document about a recording into the spool, for the store.
 func (c *courier) write(recording, name string, v any) error {

@@ -159,6 +159,11 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 		e.unregister(cfg.ID)
 		return nil, err
 	}
+	return e.launch(r)
+}
+
+// launch starts a recording's goroutine.
+func (e *Engine) launch(r *Recording) (*Recording, error) {
 	go r.run()
 	if !e.register(r) { // closed meanwhile
 		r.requestStop(EndShutdown)

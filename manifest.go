@@ -17,7 +17,10 @@ const (
 	manifestVersion = 1
 	// manifestEvery is how often changes of the roster alone are written at most.
 	manifestEvery = timebase.Second
-	maxManifest   = 64 << 20 // bytes that are read
+	// manifestWhilePaused is how often it is written, changed or not, while it is
+	// all that tells that the recording is running.
+	manifestWhilePaused = 60 * timebase.Second
+	maxManifest         = 64 << 20 // bytes that are read
 )
 
 // manifest is what a recording keeps beside its files in the spool, so that they
@@ -29,6 +32,7 @@ type manifest struct {
 	Settings    RecordingConfig `json:"settings"`
 	PausedSince time.Time       `json:"pausedSince,omitzero"` // the pause that lasts
 	Ended       bool            `json:"ended"`                // Result is final
+	Continued   int             `json:"continued,omitempty"`  // how often it went on after a crash
 	Result      Result          `json:"result"`               // as far as it has come, without the pause that lasts
 }
 
@@ -83,7 +87,7 @@ func (c *courier) read(recording, name string) (doc []byte, err error) {
 
 // manifest describes the recording as it is.
 func (r *Recording) manifest() *manifest {
-	m := &manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Result: r.describe()}
+	m := &manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Continued: r.past.continued, Result: r.describe()}
 	t := &r.session.timeline
 	if r.session.stopped == never && t.paused() {
 		m.PausedSince = r.eng.clock.time(t.pauses[len(t.pauses)-1].from)

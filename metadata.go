@@ -9,18 +9,21 @@ import (
 // Metadata describes a chunk, in the form of the metadata files of Azure
 // Communication Services.
 type Metadata struct {
-	ResourceID           string                `json:"resourceId"`
-	CallID               string                `json:"callId"`
-	ChunkDocumentID      string                `json:"chunkDocumentId"`
-	ChunkIndex           int                   `json:"chunkIndex"`
-	ChunkStartTime       string                `json:"chunkStartTime"`
-	ChunkDuration        int64                 `json:"chunkDuration"` // ms
-	PauseResumeIntervals []PauseInterval       `json:"pauseResumeIntervals"`
-	RecordingInfo        RecordingInfo         `json:"recordingInfo"`
-	Participants         []ParticipantMetadata `json:"participants"`
+	ResourceID           string          `json:"resourceId"`
+	CallID               string          `json:"callId"`
+	ChunkDocumentID      string          `json:"chunkDocumentId"`
+	ChunkIndex           int             `json:"chunkIndex"`
+	ChunkStartTime       string          `json:"chunkStartTime"`
+	ChunkDuration        int64           `json:"chunkDuration"` // ms
+	PauseResumeIntervals []PauseInterval `json:"pauseResumeIntervals"`
+	// Gaps is what is missing before the chunk because of a crash. The service
+	// has no such field, and what is not missing is left out.
+	Gaps          []PauseInterval       `json:"gaps,omitempty"`
+	RecordingInfo RecordingInfo         `json:"recordingInfo"`
+	Participants  []ParticipantMetadata `json:"participants"`
 }
 
-// PauseInterval is a pause within a chunk.
+// PauseInterval is a pause within a chunk, or a gap before it.
 type PauseInterval struct {
 	StartTime string `json:"startTime"`
 	Duration  int64  `json:"duration"` // ms
@@ -65,11 +68,14 @@ func (b chunkBytes) rates(d time.Duration) bitRates {
 	return bitRates{rate(b.video, d), rate(b.audio, d)}
 }
 
-// describeChunk makes the metadata of a chunk that has ended.
-func describeChunk(resource string, cfg RecordingConfig, c Chunk, rates bitRates, pauses []Pause, people []ParticipantInfo) ([]byte, error) {
+// describeChunk makes the metadata of a chunk that has ended, which leaves
+// something out.
+func describeChunk(resource string, cfg RecordingConfig, c Chunk, rates bitRates, out omissions, people []ParticipantInfo) ([]byte, error) {
 	end := c.StartTime.Add(c.Duration)
-	for _, p := range pauses {
-		end = end.Add(p.Duration)
+	for _, o := range out {
+		if !o.start.Before(c.StartTime) {
+			end = end.Add(o.duration)
+		}
 	}
 	m := Metadata{
 		ResourceID:      resource,
@@ -91,9 +97,13 @@ func describeChunk(resource string, cfg RecordingConfig, c Chunk, rates bitRates
 		PauseResumeIntervals: []PauseInterval{},
 		Participants:         []ParticipantMetadata{},
 	}
-	for _, p := range pauses {
-		m.PauseResumeIntervals = append(m.PauseResumeIntervals,
-			PauseInterval{StartTime: FormatTime(p.Start), Duration: p.Duration.Milliseconds()})
+	for _, o := range out {
+		span := PauseInterval{StartTime: FormatTime(o.start), Duration: o.duration.Milliseconds()}
+		if o.gap {
+			m.Gaps = append(m.Gaps, span)
+		} else {
+			m.PauseResumeIntervals = append(m.PauseResumeIntervals, span)
+		}
 	}
 	seen := make(map[string]bool)
 	for _, p := range people {

@@ -26,7 +26,8 @@ type output struct {
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
 	mux      *muxer.Muxer
-	coded    int64   // frames that have come out of the encoder
+	first    int64   // number of the first frame
+	coded    int64   // that of the next one to come out of the encoder
 	pcm      []int16 // less than a frame of AAC
 	samples  int64   // position of pcm
 	chunks   []chunkBytes
@@ -47,16 +48,21 @@ const (
 )
 
 // newOutput opens the encoders. The files are made by create when they begin.
-func newOutput(cfg RecordingConfig, start time.Time, create func(index int) (*os.File, error)) (*output, error) {
-	o := &output{cfg: cfg, frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate), chunks: make([]chunkBytes, 1)}
-	if err := o.open(start, create); err != nil {
+func newOutput(cfg RecordingConfig, start time.Time, from origin, create func(index int) (*os.File, error)) (*output, error) {
+	o := &output{
+		cfg: cfg, frameLen: cfg.frameLen(),
+		first: from.frame, coded: from.frame, samples: from.sample(cfg),
+		chunks: make([]chunkBytes, from.chunk+1),
+	}
+	o.chunks[from.chunk].start = from.position(cfg)
+	if err := o.open(start, from, create); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *output) open(start time.Time, create func(index int) (*os.File, error)) (err error) {
+func (o *output) open(start time.Time, from origin, create func(index int) (*os.File, error)) (err error) {
 	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
@@ -68,9 +74,11 @@ func (o *output) open(start time.Time, create func(index int) (*os.File, error))
 		return err
 	}
 	audio := &muxer.AudioTrack{Config: o.aenc.Config(), SampleRate: mixRate, BitRate: o.cfg.AudioBitRate}
-	o.mux, err = muxer.New(muxer.Config{Video: video, Audio: audio, Created: start}, func(index int) (muxer.File, error) {
-		return create(index)
-	})
+	cfg := muxer.Config{
+		Video: video, Audio: audio, Created: start,
+		Start: int64(from.position(o.cfg)), Index: from.chunk,
+	}
+	o.mux, err = muxer.New(cfg, func(index int) (muxer.File, error) { return create(index) })
 	return err
 }
 
@@ -108,7 +116,7 @@ func (o *output) video(canvas *image.YCbCr, n int64) error {
 	if err != nil {
 		return err
 	}
-	packets, err := o.venc.Encode(canvas, n, cut || n == 0)
+	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
 	if err != nil {
 		return err
 	}
@@ -196,11 +204,11 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 	return nil
 }
 
-// finish flushes the encoders and closes the open chunk, which ends after
-// frames frames. Whatever fails, the file is closed.
+// finish flushes the encoders and closes the open chunk, which ends before frame
+// number frames. Whatever fails, the file is closed.
 func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
 	var errs []error
-	if frames > 0 {
+	if frames > o.first {
 		errs = append(errs, o.flushVideo(), o.flushAudio())
 	}
 	chunks, err := o.mux.Close(frames * int64(o.frameLen))

@@ -96,7 +96,7 @@ func (r *Recording) update(all bool) {
 		res = r.describe()
 		r.shown = r.session.version
 	}
-	res.Duration, res.Stats = r.session.position().Duration(), r.session.stats
+	res.Duration, res.Stats = r.session.position().Duration(), r.past.stats.plus(r.session.stats)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -105,11 +105,18 @@ func (r *Recording) update(all bool) {
 // describe tells what the recording has come to so far.
 func (r *Recording) describe() Result {
 	s := r.session
-	return Result{
+	res := Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
-		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done), Pauses: r.pauses(),
-		Participants: r.conv.infos(s.stays), Stats: s.stats, Capture: r.captured,
+		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
+		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
 	}
+	res.Pauses, res.Gaps = r.omitted()
+	return res
+}
+
+// people returns all stays so far.
+func (r *Recording) people() []ParticipantInfo {
+	return slices.Concat(r.past.people, r.conv.infos(r.session.stays))
 }
 
 // obey takes one message, or returns at the next tick.
@@ -136,8 +143,12 @@ func (r *Recording) begin(why EndReason) {
 	r.save()
 }
 
-// watch ends the recording when nobody has been in the call for long enough.
+// watch ends the recording when nobody has been in the call for long enough, and
+// shows that it is still there while nothing is written.
 func (r *Recording) watch(now timebase.Ticks) {
+	if r.session.timeline.paused() && now-r.saved >= manifestWhilePaused {
+		r.save()
+	}
 	switch {
 	case r.conv.present() > 0:
 		r.empty = never
@@ -181,7 +192,7 @@ func (r *Recording) publish(failure error) {
 	r.closeCapture()
 	res := r.describe()
 	report := r.session.report(res.Participants)
-	report.StartTime = r.startTime
+	report.StartTime, report.Gaps, report.Ticks.Stats = r.startTime, res.Gaps, res.Stats
 	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)
@@ -211,22 +222,10 @@ func (r *Recording) send(res Result) error {
 	if err == nil {
 		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, document(reportName)))
 	}
-	m := manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Ended: true, Result: res}
+	m := manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Ended: true, Continued: r.past.continued, Result: res}
 	if last := errors.Join(c.write(r.id, resultName, res), m.save(c)); last != nil {
 		return errors.Join(err, last, r.delivery.wait(r.parcel)) // found after the next start
 	}
 	r.delivery.shipments = append(r.delivery.shipments, r.parcel.seal(document(resultName)))
 	return errors.Join(err, r.delivery.wait(r.parcel))
-}
-
-// pauses returns the pauses up to now. The one that a stop begins is none.
-func (r *Recording) pauses() []Pause {
-	out := []Pause{}
-	end := min(r.eng.clock.now(), r.session.stopped)
-	for _, p := range r.session.timeline.intervals(end) {
-		if p.to > p.from {
-			out = append(out, Pause{Start: r.eng.clock.time(p.from), Duration: (p.to - p.from).Duration()})
-		}
-	}
-	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Recording struct {
 	counters Counters // likewise
 
 	// The rest belongs to the owner.
+	past      past // what earlier runs made
 	session   *session
 	out       *output
 	first     *os.File       // the first chunk, until it is used
@@ -60,24 +62,44 @@ type command struct {
 // conversation: from now on its media is let in, for whoever owns the recording.
 func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, error) {
 	now := e.clock.now()
-	r := &Recording{
-		id: cfg.ID, eng: e, cfg: cfg, startTime: e.clock.time(now), opened: now, empty: now,
+	r := e.recording(cfg, now, Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)})
+	if err := r.claim(); err != nil {
+		return nil, err
+	}
+	if err := r.begun(c, now); err != nil {
+		return nil, errors.Join(err, r.abandon(), r.forget())
+	}
+	return r, nil
+}
+
+// recording makes one that does nothing yet.
+func (e *Engine) recording(cfg RecordingConfig, now timebase.Ticks, res Result) *Recording {
+	return &Recording{
+		id: cfg.ID, eng: e, cfg: cfg, startTime: res.StartTime, opened: now, empty: now, saved: now,
 		commands: make(chan command),
 		stop:     make(chan EndReason, 1),
 		deaf:     make(chan struct{}),
 		done:     make(chan struct{}),
-		result:   Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)},
+		result:   res,
 	}
-	if err := r.claim(); err != nil {
-		return nil, err
+}
+
+func (r *Recording) begun(c *Conversation, now timebase.Ticks) error {
+	if err := r.open(origin{timeline: timeline{start: now}}); err != nil {
+		return err
 	}
-	if err := r.open(now); err != nil {
-		return nil, errors.Join(err, r.abandon(), r.forget())
+	m := manifest{Version: manifestVersion, Time: r.startTime, Settings: r.cfg, Result: r.result}
+	if r.cfg.PauseOnStart {
+		m.PausedSince = r.startTime
+		r.session.pause(now)
 	}
-	if err := r.attach(c, now); err != nil {
-		return nil, errors.Join(err, r.abandon(), r.forget())
+	if err := m.save(r.eng.courier); err != nil {
+		return err
 	}
-	return r, nil
+	if err := r.openCapture(now); err != nil {
+		return err
+	}
+	return r.attach(c, now)
 }
 
 // claim takes a place in the spool where nothing of an earlier recording is.
@@ -96,24 +118,15 @@ func (r *Recording) claim() (err error) {
 }
 
 // open opens what can fail for reasons of this machine.
-func (r *Recording) open(now timebase.Ticks) (err error) {
-	if r.out, err = newOutput(r.cfg, r.startTime, r.createChunk); err != nil {
+func (r *Recording) open(from origin) (err error) {
+	if r.out, err = newOutput(r.cfg, r.startTime, from, r.createChunk); err != nil {
 		return err
 	}
-	if r.session, err = newSession(r.cfg, r.eng, now, r.out); err != nil {
+	if r.session, err = newSession(r.cfg, r.eng, from, r.out); err != nil {
 		return err
 	}
-	if r.first, err = r.eng.spool.Create(r.id, mediaName(0)); err != nil {
-		return err
-	}
-	m := manifest{Version: manifestVersion, Time: r.startTime, Settings: r.cfg, Result: r.result}
-	if r.cfg.PauseOnStart {
-		m.PausedSince = r.startTime
-	}
-	if err := m.save(r.eng.courier); err != nil {
-		return err
-	}
-	return r.openCapture(now)
+	r.first, err = r.eng.spool.Create(r.id, mediaName(from.chunk))
+	return err
 }
 
 // forget ends what a recording has in the spool that did not begin.
@@ -121,7 +134,7 @@ func (r *Recording) forget() error {
 	return errors.Join(r.eng.spool.Discard(r.id, manifestName), r.parcel.drop())
 }
 
-// abandon undoes open, for a recording that has nothing recorded.
+// abandon undoes open, for a recording that has nothing recorded now.
 func (r *Recording) abandon() error {
 	if r.session != nil {
 		r.session.close()
@@ -134,7 +147,7 @@ func (r *Recording) abandon() error {
 		errs = append(errs, r.tap.close(), r.eng.spool.Discard(r.id, captureName))
 	}
 	if r.first != nil {
-		errs = append(errs, r.first.Close(), r.eng.spool.Discard(r.id, mediaName(0)))
+		errs = append(errs, r.first.Close(), r.eng.spool.Discard(r.id, filepath.Base(r.first.Name())))
 	}
 	return errors.Join(errs...)
 }
@@ -142,7 +155,7 @@ func (r *Recording) abandon() error {
 // attach takes the conversation and lets its media in.
 func (r *Recording) attach(c *Conversation, now timebase.Ticks) error {
 	g, state := gate{from: now, until: never, tap: r.tap}, Active
-	if r.cfg.PauseOnStart {
+	if r.session.timeline.paused() {
 		g, state = gate{from: now, until: r.session.pause(now), tap: r.tap}, Paused
 	}
 	if err := c.attach(r, g); err != nil {

@@ -10,7 +10,8 @@ import (
 
 // Recover takes over what earlier runs have left in the spool: after a crash the
 // recordings that ran, whose last file is finished where it breaks off, and those
-// that were not all in the storage. It returns their results; what is there goes
+// that were not all in the storage. To let recordings go on, call [Engine.Continue]
+// before. It returns their results; what is there goes
 // to the storage like that of any other recording, and is told by a Delivered
 // event. What belongs to running recordings, of this engine or of others with
 // the same spool, is not touched, so Recover can be called at any time.
@@ -18,11 +19,24 @@ import (
 // The error says what could not be taken over: recordings, or single files of one
 // whose result is returned. That stays as it is.
 func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
+	var results []Result
+	err := e.leftovers(ctx, "recover", func(id string) error {
+		res, err := e.recover(id)
+		if res != nil {
+			results = append(results, *res)
+		}
+		return err
+	})
+	return results, err
+}
+
+// leftovers calls do for each recording that there is something of in the spool.
+// That one is running is no error.
+func (e *Engine) leftovers(ctx context.Context, what string, do func(id string) error) error {
 	ids, err := e.spool.Recordings()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var results []Result
 	var errs []error
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
@@ -32,15 +46,11 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 		if !validID(id) { // such as lost+found
 			continue
 		}
-		res, err := e.recover(id)
-		if err != nil && !errors.Is(err, errInUse) {
-			errs = append(errs, fmt.Errorf("recover recording %s: %w", id, err))
-		}
-		if res != nil {
-			results = append(results, *res)
+		if err := do(id); err != nil && !errors.Is(err, errInUse) {
+			errs = append(errs, fmt.Errorf("%s recording %s: %w", what, id, err))
 		}
 	}
-	return results, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // recover takes over one recording. There is no result if there was nothing.
@@ -71,6 +81,7 @@ type leftover struct {
 	files    []string
 	manifest *manifest // nil if there is nothing to recover
 	settled  bool      // the manifest in the spool says that the recording has ended
+	goesOn   bool      // the recording does
 	problems []error   // of single files
 }
 
@@ -179,7 +190,7 @@ func (l *leftover) finish() error {
 func (l *leftover) conclude() error {
 	res := &l.manifest.Result
 	report := Report{
-		Recording: l.id, Conversation: res.Conversation, StartTime: res.StartTime, Duration: res.Duration,
+		Recording: l.id, Conversation: res.Conversation, StartTime: res.StartTime, Duration: res.Duration, Gaps: res.Gaps,
 		Ticks:        TickReport{Stats: res.Stats, Gaps: Spans{}},
 		Participants: []ParticipantReport{}, Alarms: []Alarm{},
 	}
@@ -200,26 +211,28 @@ func (l *leftover) conclude() error {
 
 // send sends everything that is known to the store.
 func (l *leftover) send() {
-	rest := slices.Clone(l.files)
-	take := func(f spoolFile) []spoolFile {
-		if i := slices.Index(rest, f.name); i >= 0 {
-			rest = slices.Delete(rest, i, i+1)
-			return []spoolFile{f}
-		}
-		return nil
-	}
-	for _, c := range l.manifest.Result.Chunks {
-		if files := append(take(mediaFile(c.Index)), take(document(metadataName(c.Index)))...); len(files) > 0 {
-			l.parcel.add(&c, files...)
-		}
-	}
+	l.sendChunks()
 	for _, f := range []spoolFile{captureOnItsWay(), document(reportName)} {
-		if files := take(f); len(files) > 0 {
+		if files := l.there(f); len(files) > 0 {
 			l.parcel.add(nil, files...)
 		}
 	}
 	l.parcel.ready <- l.manifest.Result
-	l.parcel.seal(take(document(resultName))...)
+	l.parcel.seal(l.there(document(resultName))...)
+}
+
+func (l *leftover) sendChunks() (sent []*shipment) {
+	for _, c := range l.manifest.Result.Chunks {
+		if files := l.there(mediaFile(c.Index), document(metadataName(c.Index))); len(files) > 0 {
+			sent = append(sent, l.parcel.add(&c, files...))
+		}
+	}
+	return sent
+}
+
+// there returns those of some files that are in the spool.
+func (l *leftover) there(files ...spoolFile) []spoolFile {
+	return slices.DeleteFunc(files, func(f spoolFile) bool { return !l.has(f.name) })
 }
 
 func orEmpty[T any](s []T) []T {

@@ -26,10 +26,13 @@ type Report struct {
 	Recording    string        `json:"recordingId"`
 	Conversation string        `json:"conversationId"`
 	StartTime    time.Time     `json:"startTime"`
-	Duration     time.Duration `json:"durationNs"` // without pauses
+	Duration     time.Duration `json:"durationNs"` // without pauses and gaps
 	Verdict      Verdict       `json:"verdict"`
 	// Reasons says why the verdict is not Pass.
-	Reasons      []string            `json:"reasons"`
+	Reasons []string `json:"reasons"`
+	// Gaps is what is missing because the recorder was killed. What follows is
+	// known of the time after the last one only, but for participants and Stats.
+	Gaps         []Gap               `json:"gaps,omitempty"`
 	Ticks        TickReport          `json:"ticks"`
 	Participants []ParticipantReport `json:"participants"`
 	// Alarms are those that were raised, in order.

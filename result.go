@@ -11,12 +11,20 @@ const (
 	EndCallEnded EndReason = "CallEnded" // nobody is left
 	EndShutdown  EndReason = "Shutdown"  // the engine was closed
 	EndError     EndReason = "Error"     // see Result.Err
-	// EndInterrupted: the process that recorded was killed, or lost its machine.
+	// EndInterrupted: the process that recorded was killed, or lost its machine,
+	// and the recording did not go on.
 	EndInterrupted EndReason = "Interrupted"
 )
 
 // Pause is a span of the call that was not recorded.
 type Pause struct {
+	Start    time.Time     `json:"startTime"`
+	Duration time.Duration `json:"durationNs"`
+}
+
+// Gap is a span of the call that is missing because the process that recorded was
+// killed. The recording has gone on after it.
+type Gap struct {
 	Start    time.Time     `json:"startTime"`
 	Duration time.Duration `json:"durationNs"`
 }
@@ -49,10 +57,11 @@ type Result struct {
 	Conversation string            `json:"conversationId"`
 	State        State             `json:"-"`
 	StartTime    time.Time         `json:"startTime"`
-	Duration     time.Duration     `json:"durationNs"` // without pauses
+	Duration     time.Duration     `json:"durationNs"` // without pauses and gaps
 	EndReason    EndReason         `json:"endReason"`
 	Chunks       []Chunk           `json:"chunks"`
 	Pauses       []Pause           `json:"pauses"`
+	Gaps         []Gap             `json:"gaps,omitempty"` // in order, each where a chunk begins
 	Participants []ParticipantInfo `json:"participants"`
 	Stats        Stats             `json:"stats"`
 	// Verdict is that of the quality report, once the recording has ended.
@@ -75,4 +84,8 @@ type Stats struct {
 	// processor. It leaves out receiving packets and storing files. Zero if the
 	// system doesn't tell, and for what Compose makes.
 	CPU time.Duration `json:"cpuNs"`
+}
+
+func (s Stats) plus(o Stats) Stats {
+	return Stats{s.Frames + o.Frames, s.RepeatedFrames + o.RepeatedFrames, s.LateTicks + o.LateTicks, s.CPU + o.CPU}
 }

@@ -24,13 +24,19 @@ func (l *leftover) interrupt() {
 		return
 	}
 	// The pause that lasted did so at least as long as something was written.
-	until := m.Time
+	lasted := max(0, l.lastWrite().Sub(m.PausedSince))
+	m.Result.Pauses = append(m.Result.Pauses, Pause{Start: m.PausedSince, Duration: lasted})
+}
+
+// lastWrite returns when something was written.
+func (l *leftover) lastWrite() time.Time {
+	last := l.manifest.Time
 	for _, name := range l.files {
-		if st, err := l.stat(name); err == nil && st.ModTime().After(until) {
-			until = st.ModTime()
+		if st, err := l.stat(name); err == nil && st.ModTime().After(last) {
+			last = st.ModTime()
 		}
 	}
-	m.Result.Pauses = append(m.Result.Pauses, Pause{Start: m.PausedSince, Duration: max(0, until.Sub(m.PausedSince))})
+	return last
 }
 
 func (l *leftover) stat(name string) (os.FileInfo, error) {
@@ -50,6 +56,7 @@ func (l *leftover) salvage() (found bool) {
 		switch {
 		case errors.Is(err, muxer.ErrNoMedia):
 			err = l.eng.spool.Discard(l.id, mediaName(index)) // the manifest keeps the directory
+			l.files = slices.DeleteFunc(l.files, func(name string) bool { return name == mediaName(index) })
 		case err == nil:
 			res.Chunks = append(res.Chunks, l.chunk(index, info))
 			found = true
@@ -122,14 +129,14 @@ func (l *leftover) chunk(index int, info muxer.Info) Chunk {
 	return c
 }
 
-// startsAt returns when a position was recorded: after the pauses before it.
+// startsAt returns when a position was recorded: after the pauses and gaps before it.
 func startsAt(res Result, pos time.Duration) time.Time {
 	at := res.StartTime.Add(pos)
-	for _, p := range res.Pauses {
-		if at.Before(p.Start) {
+	for _, o := range omitted(res) {
+		if at.Add(omissionSlack).Before(o.start) {
 			break
 		}
-		at = at.Add(p.Duration)
+		at = at.Add(o.duration)
 	}
 	return at
 }
@@ -146,7 +153,7 @@ func (l *leftover) describe() error {
 			return fmt.Errorf("%s: %w", mediaName(c.Index), err)
 		}
 		rates := chunkBytes{video: info.VideoBytes, audio: info.AudioBytes}.rates(c.Duration)
-		meta, err := describeChunk(l.eng.cfg.ResourceID, m.Settings, c, rates, pausesWithin(m.Result, c), m.Result.Participants)
+		meta, err := describeChunk(l.eng.cfg.ResourceID, m.Settings, c, rates, l.leftOut(c), m.Result.Participants)
 		if err == nil {
 			err = l.eng.spool.Replace(l.id, metadataName(c.Index), meta)
 		}
@@ -158,17 +165,17 @@ func (l *leftover) describe() error {
 	return nil
 }
 
-// pausesWithin returns the pauses that a chunk leaves out, also one at its very
-// end if nothing follows.
-func pausesWithin(res Result, c Chunk) []Pause {
-	var out []Pause
-	var paused time.Duration
-	last := res.Chunks[len(res.Chunks)-1].Index == c.Index
-	for _, p := range res.Pauses {
-		at := p.Start.Sub(res.StartTime) - paused
-		paused += p.Duration
+// leftOut returns what the chunk leaves out, also a pause at its very end if
+// nothing follows.
+func (l *leftover) leftOut(c Chunk) (out omissions) {
+	res := &l.manifest.Result
+	last := !l.goesOn && res.Chunks[len(res.Chunks)-1].Index == c.Index
+	var sum time.Duration
+	for _, o := range omitted(*res) {
+		at := o.start.Sub(res.StartTime) - sum + omissionSlack
+		sum += o.duration
 		if at >= c.Start && (at < c.Start+c.Duration || last) {
-			out = append(out, p)
+			out = append(out, o)
 		}
 	}
 	return out

@@ -53,14 +53,15 @@ type session struct {
 	pcm    []int16
 	out    *output
 
-	frame   int64          // number of the next frame
+	first   int64          // number of the first frame
+	frame   int64          // number of the next one
 	stopped timebase.Ticks // local time of the end; never, while it goes on
 	end     int64          // frames in the recording, once it is stopped
 	stats   Stats
 	late    lateness
 }
 
-func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *output) (*session, error) {
+func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*session, error) {
 	scaler := new(codec.Scaler)
 	comp, err := compositor.New(compositor.Config{
 		Width: cfg.Width, Height: cfg.Height,
@@ -71,8 +72,9 @@ func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *out
 	}
 	return &session{
 		cfg: cfg, log: eng.cfg.Logger.With("recording", cfg.ID),
-		timeline: timeline{start: start},
-		frameLen: timebase.Second / timebase.Ticks(cfg.FrameRate),
+		timeline: from.timeline,
+		first:    from.frame, frame: from.frame,
+		frameLen: cfg.frameLen(),
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		places:   make(map[string]int),
@@ -80,7 +82,7 @@ func newSession(cfg RecordingConfig, eng *Engine, start timebase.Ticks, out *out
 		cameras:  make(map[*track]*camera),
 		live:     make(map[*track]bool),
 		stopped:  never,
-		mixer:    mixer.New(mixer.Config{Rate: mixRate}),
+		mixer:    mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
 		comp:     comp, scaler: scaler, out: out,
 	}, nil
 }

@@ -12,11 +12,17 @@ const sampleTicks = timebase.Second / mixRate
 // never is an instant that does not come. Spans may be added to it.
 const never = timebase.Ticks(math.MaxInt64 / 2)
 
-// pauseSpan is a pause in local time. While it lasts, to is never.
-type pauseSpan struct{ from, to timebase.Ticks }
+// pauseSpan is a pause in local time, or a gap: what a crash has taken. While it
+// lasts, to is never.
+type pauseSpan struct {
+	from, to timebase.Ticks
+	gap      bool
+	former   bool // of an earlier run, which has told it
+}
 
-// timeline relates local time to the session position, which leaves out pauses.
-// Each pause begins on a sample of the mix, so that a cut falls between samples.
+// timeline relates local time to the session position, which leaves out pauses
+// and gaps. Each pause begins on a sample of the mix, so that a cut falls between
+// samples.
 type timeline struct {
 	start  timebase.Ticks // local
 	pauses []pauseSpan
@@ -33,7 +39,7 @@ func (t *timeline) pause(at timebase.Ticks) timebase.Ticks {
 	}
 	pos, _ := t.position(max(at, t.start))
 	from := t.local(pos.Floor(sampleTicks))
-	t.pauses = append(t.pauses, pauseSpan{from, never})
+	t.pauses = append(t.pauses, pauseSpan{from: from, to: never})
 	return from
 }
 
@@ -43,6 +49,22 @@ func (t *timeline) resume(at timebase.Ticks) {
 		last := &t.pauses[len(t.pauses)-1]
 		last.to = max(at, last.from)
 	}
+}
+
+// bridge makes what is not a pause between two local times a gap.
+func (t *timeline) bridge(from, to timebase.Ticks) {
+	all := make([]pauseSpan, 0, len(t.pauses)+2)
+	for _, p := range t.pauses {
+		if p.from > from {
+			all = append(all, pauseSpan{from: from, to: p.from, gap: true})
+		}
+		all = append(all, p)
+		from = max(from, p.to)
+	}
+	if to > from {
+		all = append(all, pauseSpan{from: from, to: to, gap: true})
+	}
+	t.pauses = all
 }
 
 // position returns the session position of a local time. For a time within a
@@ -99,11 +121,12 @@ func (t *timeline) end(pos timebase.Ticks) timebase.Ticks {
 	return last + 1
 }
 
-// intervals returns the pauses up to local time end.
+// intervals returns the pauses and gaps up to local time end.
 func (t *timeline) intervals(end timebase.Ticks) []pauseSpan {
 	out := make([]pauseSpan, 0, len(t.pauses))
 	for _, p := range t.pauses {
-		out = append(out, pauseSpan{p.from, min(p.to, max(end, p.from))})
+		p.to = min(p.to, max(end, p.from))
+		out = append(out, p)
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func TestTimelineLeavesPausesOut(t *testing.T) {
 			t.Errorf("position %d is at local %d, want %d", pos, tl.local(pos), c.local)
 		}
 	}
-	if p := tl.intervals(20 * s); len(p) != 1 || p[0] != (pauseSpan{12*s + 3, 15 * s}) {
+	if p := tl.intervals(20 * s); len(p) != 1 || p[0] != (pauseSpan{from: 12*s + 3, to: 15 * s}) {
 		t.Error(p)
 	}
 }

@@ -24,6 +24,9 @@ func (r *Report) judge(failure error) {
 	if failure != nil {
 		r.find(Fail, "the recording failed: %v", failure)
 	}
+	for _, g := range r.Gaps {
+		r.find(Fail, "%v from %s on are missing, because the recorder was interrupted", g.Duration.Round(time.Millisecond), FormatTime(g.Start))
+	}
 	if r.Ticks.LateTicks*maxLate > r.Ticks.Frames && r.Ticks.MaxLateness > maxLateness {
 		r.find(Warn, "%d of %d frames were composed late, the worst by %v", r.Ticks.LateTicks, r.Ticks.Frames, r.Ticks.MaxLateness.Round(time.Millisecond))
 	}

@@ -10,9 +10,9 @@ type Recording struct {
 	State     string    `json:"state"`
 	StartTime time.Time `json:"startTime"`
 	EndTime   time.Time `json:"endTime,omitzero"` // zero: it has not ended
-	// DurationMs is in milliseconds, without pauses.
+	// DurationMs is in milliseconds, without pauses and gaps.
 	DurationMs int64 `json:"durationMs"`
-	// EndReason is why it ended: Stopped, CallEnded, Shutdown or Error.
+	// EndReason is why it ended: Stopped, CallEnded, Shutdown, Interrupted or Error.
 	EndReason string `json:"endReason,omitempty"`
 	// Verdict is that of the quality report: pass, warn or fail.
 	Verdict          string        `json:"verdict,omitempty"`
@@ -20,6 +20,7 @@ type Recording struct {
 	StateCallbackURI string        `json:"recordingStateCallbackUri,omitempty"`
 	Chunks           []Chunk       `json:"chunks"`
 	Pauses           []Pause       `json:"pauses"`
+	Gaps             []Pause       `json:"gaps,omitempty"` // missing because of a crash
 	Participants     []Participant `json:"participants"`
 	// Timeline is what happened, in order. It is in the details only, not in lists.
 	Timeline []Moment `json:"timeline,omitempty"`
@@ -48,15 +49,16 @@ type Chunk struct {
 // Moment is something that happened during a recording.
 type Moment struct {
 	Time time.Time `json:"time"`
-	// PositionMs is where that is in the recording, in milliseconds without pauses.
+	// PositionMs is where that is in the recording, in milliseconds without pauses and gaps.
 	PositionMs int64 `json:"positionMs"`
-	// What is started, joined, left, paused, resumed, chunk or ended.
+	// What is started, joined, left, paused, resumed, interrupted, continued, chunk
+	// or ended.
 	What        string `json:"what"`
 	Participant string `json:"participantId,omitempty"` // who joined or left
 	Document    string `json:"documentId,omitempty"`    // the chunk that begins
 }
 
-// Pause is a span of the call that was not recorded.
+// Pause is a span of the call that was not recorded, or that is missing.
 type Pause struct {
 	StartTime  time.Time `json:"startTime"`
 	DurationMs int64     `json:"durationMs"`

@@ -94,7 +94,7 @@ func (s *Server) showConversation(w http.ResponseWriter, _ *http.Request, c call
 
 // showCall is for the page.
 func (s *Server) showCall(w http.ResponseWriter, _ *http.Request, c call) error {
-	answer := page.State{Recording: page.None}
+	answer := page.State{Recording: page.None, Run: s.run}
 	if conv, ok := s.cfg.Engine.Lookup(c.conversation); ok {
 		info := conv.Info()
 		answer.Participants = len(info.Participants)

@@ -15,13 +15,14 @@ type recordingDetails struct {
 	State        string               `json:"state"` // callreel.State as text, or deleted
 	StartTime    time.Time            `json:"startTime"`
 	EndTime      time.Time            `json:"endTime,omitzero"`
-	DurationMs   int64                `json:"durationMs"` // without pauses
+	DurationMs   int64                `json:"durationMs"` // without pauses and gaps
 	EndReason    callreel.EndReason   `json:"endReason,omitempty"`
 	Verdict      callreel.Verdict     `json:"verdict,omitempty"` // of the report
 	Context      string               `json:"operationContext,omitempty"`
 	Callback     string               `json:"recordingStateCallbackUri,omitempty"` // without its query
 	Chunks       []chunkDetails       `json:"chunks"`
 	Pauses       []pauseDetails       `json:"pauses"`
+	Gaps         []pauseDetails       `json:"gaps,omitempty"` // missing because of a crash
 	Participants []participantDetails `json:"participants"`
 	Timeline     []moment             `json:"timeline,omitempty"`
 }
@@ -70,7 +71,16 @@ func describe(res callreel.Result) recordingDetails {
 	for _, p := range res.Pauses {
 		d.Pauses = append(d.Pauses, pauseDetails{p.Start, p.Duration.Milliseconds()})
 	}
+	for _, g := range res.Gaps {
+		d.Gaps = append(d.Gaps, pauseDetails{g.Start, g.Duration.Milliseconds()})
+	}
 	return d
+}
+
+// bound leaves out what is too much for a list.
+func (d *recordingDetails) bound() {
+	d.Pauses, d.Gaps = d.Pauses[:min(len(d.Pauses), maxListed)], d.Gaps[:min(len(d.Gaps), maxListed)]
+	d.Participants = d.Participants[:min(len(d.Participants), maxListed)]
 }
 
 func describeParticipants(all []callreel.ParticipantInfo) []participantDetails {
@@ -105,8 +115,8 @@ func withoutQuery(raw string) string {
 // moment is something that happened during a recording.
 type moment struct {
 	Time       time.Time `json:"time"`
-	PositionMs int64     `json:"positionMs"` // in the recording, without pauses
-	What       string    `json:"what"`       // started, joined, left, paused, resumed, chunk, ended
+	PositionMs int64     `json:"positionMs"` // in the recording, without pauses and gaps
+	What       string    `json:"what"`       // started, joined, left, paused, resumed, interrupted, continued, chunk, ended
 	// Participant or Chunk is whom or what it is about.
 	Participant string `json:"participantId,omitempty"`
 	Chunk       string `json:"documentId,omitempty"`
@@ -130,6 +140,10 @@ func timeline(d recordingDetails) []moment {
 			all = append(all, moment{Time: end, What: "resumed"})
 		}
 	}
+	for _, g := range d.Gaps {
+		end := g.StartTime.Add(milliseconds(g.DurationMs))
+		all = append(all, moment{Time: g.StartTime, What: "interrupted"}, moment{Time: end, What: "continued"})
+	}
 	for _, c := range d.Chunks {
 		all = append(all, moment{Time: c.StartTime, What: "chunk", Chunk: c.DocumentID})
 	}
@@ -146,7 +160,7 @@ func timeline(d recordingDetails) []moment {
 // position is where in a recording something is that happened at a time.
 func (d *recordingDetails) position(at time.Time) int64 {
 	pos := at.Sub(d.StartTime)
-	for _, p := range d.Pauses {
+	for _, p := range slices.Concat(d.Pauses, d.Gaps) {
 		if at.After(p.StartTime) {
 			pos -= min(at.Sub(p.StartTime), milliseconds(p.DurationMs))
 		}

@@ -97,7 +97,7 @@ func (s *Server) callBack(ctx context.Context, id string, state recordingState, 
 // noteEnd notes what a recording came to.
 func (s *Server) noteEnd(ctx context.Context, res callreel.Result, at time.Time) error {
 	d := describe(res)
-	d.Pauses, d.Participants = d.Pauses[:min(len(d.Pauses), maxListed)], d.Participants[:min(len(d.Participants), maxListed)]
+	d.bound()
 	d.EndTime = at
 	if _, ok := s.index.get(res.ID); !ok {
 		if err := s.index.add(ctx, record{recordingDetails: d, CallID: callIDOf(res.Conversation)}); err != nil {

@@ -11,12 +11,16 @@ import (
 	"github.com/callreel/callreel/storage"
 )
 
+// DefaultContinueWithin is how long ago a recording may have been interrupted
+// that goes on at the start.
+const DefaultContinueWithin = 5 * time.Minute
+
 // eventsKept is for how long events can be listed and replayed.
 const eventsKept = 7 * 24 * time.Hour
 
-// Start reads the state that an earlier run has left and puts it in order: no
-// recording is said to run that does not, and what was not told is told. Then
-// the server can answer requests. Close it, also if this fails.
+// Start reads the state that an earlier run has left and puts it in order:
+// recordings that were interrupted just now go on, none is said to run that does
+// not, and what was not told is told. Then the server can answer requests. Close it, also if this fails.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.openState(ctx); err != nil {
 		return err
@@ -76,6 +80,11 @@ func (s *Server) topic() string {
 // reconcile brings records and reality together after a restart.
 func (s *Server) reconcile(ctx context.Context) error {
 	now := time.Now()
+	if s.cfg.ContinueWithin > 0 {
+		if _, err := s.cfg.Engine.Continue(ctx, s.cfg.ContinueWithin); err != nil {
+			s.log.ErrorContext(ctx, "not all recordings that were interrupted can go on", "error", err)
+		}
+	}
 	left, err := s.cfg.Engine.Recover(ctx)
 	if err != nil {
 		// What can't be recovered stays in the spool, for a person to look at.
@@ -106,6 +115,9 @@ func endOf(res callreel.Result) time.Time {
 	end := res.StartTime.Add(res.Duration)
 	for _, p := range res.Pauses {
 		end = end.Add(p.Duration)
+	}
+	for _, g := range res.Gaps {
+		end = end.Add(g.Duration)
 	}
 	return end
 }

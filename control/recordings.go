@@ -21,7 +21,7 @@ const (
 	defaultLimit = 100
 	maxLimit     = 1000
 	maxResult    = 32 << 20 // bytes of a stored result
-	// maxListed bounds the pauses and participants of a recording in a list; its
+	// maxListed bounds the pauses, gaps and participants of a recording in a list; its
 	// details have all.
 	maxListed = 100
 )
@@ -53,7 +53,7 @@ func (s *Server) details(ctx context.Context, r record) recordingDetails {
 	d := s.current(r)
 	if r.Stored && r.State != stateDeleted {
 		if res, err := s.stored(ctx, r.ID); err == nil {
-			d.Pauses, d.Participants = res.Pauses, res.Participants
+			d.Pauses, d.Gaps, d.Participants = res.Pauses, res.Gaps, res.Participants
 		} else {
 			s.log.WarnContext(ctx, "the result of a recording can't be read", "recording", r.ID, "error", err)
 		}
@@ -126,8 +126,7 @@ func (s *Server) listRecordings(w http.ResponseWriter, r *http.Request, c call) 
 			list.Next = cursor(place{last.StartTime, last.ID})
 			break
 		}
-		d.Pauses = d.Pauses[:min(len(d.Pauses), maxListed)]
-		d.Participants = d.Participants[:min(len(d.Participants), maxListed)]
+		d.bound()
 		list.Recordings = append(list.Recordings, d)
 	}
 	reply(w, http.StatusOK, list)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control/page"
@@ -32,6 +34,10 @@ type Config struct {
 	// Retention is how long files are kept after a recording has ended. Zero
 	// means DefaultRetention; negative means for ever.
 	Retention time.Duration
+	// ContinueWithin lets recordings go on at the start that an earlier run was
+	// making until then, if they wrote something within that time. Zero means
+	// DefaultContinueWithin; negative means that they end.
+	ContinueWithin time.Duration
 	// ResourceID names this installation in events. Optional.
 	ResourceID string
 	// AccessKeys are the secrets that sign requests and that tokens are derived
@@ -78,6 +84,7 @@ type Server struct {
 	whip   *whip.Server
 	page   http.Handler
 	routes []endpoint
+	run    string // names this run of the server
 	urls   urls
 
 	// From Start on.
@@ -106,11 +113,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Retention == 0 {
 		cfg.Retention = DefaultRetention
 	}
+	if cfg.ContinueWithin == 0 {
+		cfg.ContinueWithin = DefaultContinueWithin
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(),
+		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
 		limits: newLimits(cfg.RateLimit), feed: newFeed(),
 	}
 	var err error

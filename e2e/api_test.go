@@ -131,17 +131,23 @@ type pause struct {
 
 func (p pause) length() time.Duration { return time.Duration(p.DurationMs) * time.Millisecond }
 
+// chunk is a file of a recording.
+type chunk struct {
+	DocumentID string
+	Bytes      int64
+	StartTime  time.Time
+	DurationMs int64
+	EndReason  string
+}
+
 // details is what GET /recordings tells of a recording.
 type details struct {
 	RecordingID, ConversationID, State, EndReason string
 	StartTime                                     time.Time
 	DurationMs                                    int64
-	Chunks                                        []struct {
-		DocumentID string
-		Bytes      int64
-	}
-	Pauses       []pause
-	Participants []struct{ ParticipantID, DisplayName string }
+	Chunks                                        []chunk
+	Pauses, Gaps                                  []pause
+	Participants                                  []struct{ ParticipantID, DisplayName string }
 }
 
 func (r *recording) details() details {
@@ -159,16 +165,25 @@ func (r *recording) fetch() *movie {
 	if d.State != "completed" || len(d.Chunks) != 1 {
 		t.Fatalf("the recording: %+v", d)
 	}
-	file := filepath.Join(t.TempDir(), d.Chunks[0].DocumentID+".mp4")
-	a := r.s.request(http.MethodGet, "/recording/download/"+d.Chunks[0].DocumentID, "")
-	if a.status != http.StatusOK || int64(len(a.body)) != d.Chunks[0].Bytes || a.header.Get("Content-Type") != "video/mp4" {
-		t.Fatalf("download: %d, %d bytes of %d, %v", a.status, len(a.body), d.Chunks[0].Bytes, a.header)
+	m := r.download(d.Chunks[0])
+	m.began, m.pauses = d.StartTime, d.Pauses
+	return m
+}
+
+// download fetches one of the files and looks into it.
+func (r *recording) download(c chunk) *movie {
+	t := r.s.t
+	t.Helper()
+	file := filepath.Join(t.TempDir(), c.DocumentID+".mp4")
+	a := r.s.request(http.MethodGet, "/recording/download/"+c.DocumentID, "")
+	if a.status != http.StatusOK || int64(len(a.body)) != c.Bytes || a.header.Get("Content-Type") != "video/mp4" {
+		t.Fatalf("download: %d, %d bytes of %d, %v", a.status, len(a.body), c.Bytes, a.header)
 	}
 	if err := os.WriteFile(file, []byte(a.body), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m := open(t, file)
-	m.began, m.pauses = d.StartTime, d.Pauses
+	m.began = c.StartTime
 	return m
 }
 

@@ -39,16 +39,18 @@ type events struct {
 	*httptest.Server
 	mu   sync.Mutex
 	seen map[string]int
+	what map[string]string // the types
 }
 
 func receive(t *testing.T) *events {
 	t.Helper()
-	e := &events{seen: make(map[string]int)}
+	e := &events{seen: make(map[string]int), what: make(map[string]string)}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var got []struct {
-			ID   string
-			Data struct{ ValidationCode string }
+			ID        string
+			EventType string
+			Data      struct{ ValidationCode string }
 		}
 		if err := errors.Join(err, json.Unmarshal(body, &got)); err != nil || len(got) != 1 {
 			t.Errorf("%v: %s", err, body)
@@ -61,6 +63,7 @@ func receive(t *testing.T) *events {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.seen[got[0].ID]++
+		e.what[got[0].ID] = got[0].EventType
 	}))
 	t.Cleanup(e.Close)
 	return e
@@ -70,6 +73,18 @@ func (e *events) times(id string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.seen[id]
+}
+
+// of returns how many events of a type have come.
+func (e *events) of(what string) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, times := range e.seen {
+		if e.what[id] == what {
+			n += times
+		}
+	}
+	return n
 }
 
 // What the Go client offers beside the operations on a recording.

@@ -25,6 +25,7 @@ type serveCmd struct {
 	RateLimit       float64        `help:"Requests that a client may make each second, twice as many at once; negative: no limit." default:"100" group:"Server"`
 	Storage         string         `help:"Where finished recordings are kept: a directory, or an s3://, azblob:// or gs:// URL; \"recordings\" in the data directory if not given." placeholder:"LOCATION" group:"Server"`
 	Retention       time.Duration  `help:"How long files are kept after a recording has ended; 0: for ever." default:"48h" group:"Server"`
+	ContinueWithin  time.Duration  `help:"Recordings that a crash has interrupted go on at the next start, if they wrote something that lately; 0: they end." default:"5m" group:"Server"`
 	Webhook         webhookFlags   `embed:"" group:"Events"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
@@ -60,7 +61,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	}
 	s, err := startServer(ctx, serverConfig{
 		TLS:     files,
-		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1),
+		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1), Continue: cmp.Or(c.ContinueWithin, -1),
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,

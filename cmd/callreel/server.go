@@ -52,6 +52,7 @@ type serverConfig struct {
 	Dev           bool
 	RateLimit     float64               // see control.Config
 	Retention     time.Duration         // likewise
+	Continue      time.Duration         // its ContinueWithin
 	Subscriptions []events.Subscription // that are there from the start
 	// WebhookNetworks may be told of events although they are not public.
 	WebhookNetworks []netip.Prefix
@@ -148,7 +149,7 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 	}
 	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
 	api, err := control.New(control.Config{
-		Engine: s.Engine, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention,
+		Engine: s.Engine, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention, ContinueWithin: cfg.Continue,
 		ResourceID: resource, CurrentKeys: cfg.Keys, TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
 		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
 		Recording: cfg.Recording,

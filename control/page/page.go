@@ -28,6 +28,8 @@ type State struct {
 	Recording string `json:"recording"`
 	// Participants is how many people are in the call.
 	Participants int `json:"participants"`
+	// Run names the process. Another one knows nothing of the page's connections.
+	Run string `json:"run,omitempty"`
 }
 
 //go:embed static

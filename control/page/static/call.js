@@ -28,6 +28,7 @@ window.callreel = callreel;
 
 let camera = null; // { stream, publisher }
 let screen = null;
+let run = null; // of the server
 
 function participantID() {
   const given = query.get("participant");
@@ -177,6 +178,12 @@ async function poll() {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
     const res = await fetch(`/call/${conversation}/state`, { headers, cache: "no-store" });
     if (res.ok) state = await res.json();
+    if (state.run && run && state.run !== run) {
+      // It is another process now, which ICE takes its time to notice.
+      camera?.publisher.repair();
+      screen?.publisher.repair();
+    }
+    run = state.run ?? run;
   } catch {
     // the server is away; the badge says so
   }

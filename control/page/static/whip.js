@@ -104,7 +104,7 @@ export class Publisher {
 
   /** Restarts ICE, and publishes anew for as long as that does not help. */
   async repair() {
-    if (this.repairing) return;
+    if (this.repairing || this.closed || !this.pc) return;
     this.repairing = true;
     this.onState("reconnecting");
     try {
