@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/muxer"
 )
 
 // Recording is a recording of a conversation. One goroutine owns it from start
@@ -34,7 +34,7 @@ type Recording struct {
 	// The rest belongs to the owner.
 	session   *session
 	out       *output
-	first     *os.File       // the first chunk, until it is used
+	first     muxer.File     // the first chunk, until it is used
 	tap       *tap           // nil without a capture
 	captured  string         // key of the capture in the store
 	capturing sync.WaitGroup // until it is closed
@@ -97,13 +97,13 @@ func (r *Recording) claim() (err error) {
 
 // open opens what can fail for reasons of this machine.
 func (r *Recording) open(now timebase.Ticks) (err error) {
-	if r.out, err = newOutput(r.cfg, r.startTime, r.createChunk); err != nil {
+	if r.out, err = newOutput(r.cfg, r.startTime, r); err != nil {
 		return err
 	}
 	if r.session, err = newSession(r.cfg, r.eng, now, r.out); err != nil {
 		return err
 	}
-	if r.first, err = r.eng.spool.Create(r.id, mediaName(0)); err != nil {
+	if r.first, err = r.eng.files.create(r.id, mediaName(0)); err != nil {
 		return err
 	}
 	m := manifest{Version: manifestVersion, Time: r.startTime, Settings: r.cfg, Result: r.result}
@@ -180,12 +180,20 @@ func (r *Recording) AddTrack(t ingest.TrackInfo) (ingest.Writer, error) { return
 
 // createChunk makes a file of the spool. The first one is there from the start,
 // so that a spool that can't be written to is found out then.
-func (r *Recording) createChunk(index int) (*os.File, error) {
+func (r *Recording) createChunk(index int) (muxer.File, error) {
 	if f := r.first; f != nil {
 		r.first = nil
 		return f, nil
 	}
-	return r.eng.spool.Create(r.id, mediaName(index))
+	return r.eng.files.create(r.id, mediaName(index))
+}
+
+func (r *Recording) openChunk(index int) (muxer.File, error) {
+	return r.eng.files.open(r.id, mediaName(index))
+}
+
+func (r *Recording) discardChunk(index int) error {
+	return r.eng.files.discard(r.id, mediaName(index))
 }
 
 // Pause stops recording until Resume: nothing that is captured after Pause was

@@ -180,7 +180,7 @@ func (l *leftover) conclude() error {
 	res := &l.manifest.Result
 	report := Report{
 		Recording: l.id, Conversation: res.Conversation, StartTime: res.StartTime, Duration: res.Duration,
-		Ticks:        TickReport{Stats: res.Stats, Gaps: Spans{}},
+		Ticks:        TickReport{Stats: res.Stats, Gaps: Spans{}, Unwritten: res.Unwritten},
 		Participants: []ParticipantReport{}, Alarms: []Alarm{},
 	}
 	places := make(map[string]int)
