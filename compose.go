@@ -142,6 +142,9 @@ func (p *player) composeUntil(ctx context.Context, limit timebase.Ticks) error {
 		if err := p.rec.step(due, due); err != nil {
 			return err
 		}
+		if err := p.rec.out.outage.cause; err != nil { // who composes can do so again
+			return err
+		}
 	}
 }
 

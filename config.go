@@ -19,6 +19,9 @@ type Config struct {
 	// Storage. Empty means "callreel-spool" in the directory for temporary files;
 	// a directory on the file system of Storage makes delivery instant.
 	Spool string
+	// SpoolReserve is how many bytes must be free in the spool for a recording to
+	// begin, so that those that run go on. Zero means 1 GiB; negative means none.
+	SpoolReserve int64
 	// MaxRecordings bounds the recordings that run at the same time. Zero means
 	// no bound.
 	MaxRecordings int
@@ -108,6 +111,7 @@ func (c *Config) check() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	orDefault(&c.SpoolReserve, 1<<30)
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}

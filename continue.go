@@ -136,6 +136,7 @@ type past struct {
 	gaps      []Gap
 	people    []ParticipantInfo
 	stats     Stats
+	unwritten Spans
 	continued int // how often it went on
 }
 
@@ -143,7 +144,7 @@ type past struct {
 // when nothing was recorded any more.
 func (l *leftover) past(lost time.Time) past {
 	res := &l.manifest.Result
-	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, l.manifest.Continued + 1}
+	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, l.manifest.Continued + 1}
 	for i := range p.people {
 		if who := &p.people[i]; who.Left.IsZero() {
 			who.Left = lost

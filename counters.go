@@ -35,6 +35,7 @@ func (c *Counters) add(d Counters) {
 	c.RepeatedFrames += d.RepeatedFrames
 	c.LateTicks += d.LateTicks
 	c.CPU += d.CPU
+	c.Unwritten += d.Unwritten
 	c.Recorded += d.Recorded
 	c.Packets += d.Packets
 	c.Lost += d.Lost

@@ -1,9 +1,11 @@
 package callreel
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
@@ -136,6 +138,7 @@ func retryAfter(rounds int) time.Duration {
 type spoolFile struct {
 	name, contentType string
 	bytes             int64
+	content           []byte // if it is not in the spool
 }
 
 // shipment is a part of a parcel: the files of a chunk, or a document.
@@ -168,6 +171,10 @@ var errGone = errors.New("it is not in the spool any more")
 // put moves a file from the spool to the store.
 func (p *parcel) put(f spoolFile) error {
 	c := p.courier
+	if f.content != nil {
+		_, err := p.upload(f, bytes.NewReader(f.content))
+		return err
+	}
 	src, err := c.spool.Open(p.recording, f.name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -175,13 +182,7 @@ func (p *parcel) put(f spoolFile) error {
 		}
 		return err
 	}
-	limit := uploadTime + time.Duration(f.bytes/uploadSpeed)*time.Second
-	ctx, cancel := context.WithTimeout(c.ctx, limit)
-	defer cancel()
-	receipt, err := c.store.Put(ctx, p.recording+"/"+f.name, src, f.contentType)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fault.Destination.Wrap(fmt.Errorf("not done within %v: %w", limit, err))
-	}
+	receipt, err := p.upload(f, src)
 	if err := errors.Join(err, src.Close()); err != nil {
 		return err
 	}
@@ -192,4 +193,16 @@ func (p *parcel) put(f spoolFile) error {
 		}
 	}
 	return err
+}
+
+// upload puts what src reads into the store as a file.
+func (p *parcel) upload(f spoolFile, src io.ReadSeeker) (storage.Info, error) {
+	limit := uploadTime + time.Duration(f.bytes/uploadSpeed)*time.Second
+	ctx, cancel := context.WithTimeout(p.courier.ctx, limit)
+	defer cancel()
+	receipt, err := p.courier.store.Put(ctx, p.recording+"/"+f.name, src, f.contentType)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fault.Destination.Wrap(fmt.Errorf("not done within %v: %w", limit, err))
+	}
+	return receipt, err
 }

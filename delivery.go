@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,19 +63,13 @@ func (r *Recording) deliver(m muxer.Chunk) {
 		Index: m.Index, DocumentID: DocumentID(r.id, m.Index),
 		Start: start.Duration(), Duration: (end - start).Duration(),
 		StartTime: r.eng.clock.time(s.timeline.local(start)),
-		Bytes:     m.Bytes, EndReason: chunkSessionEnded,
+		Bytes:     m.Bytes, EndReason: cmp.Or(r.out.chunks[m.Index].reason, chunkSessionEnded),
 		MediaKey: MediaKey(r.id, m.Index), MetadataKey: MetadataKey(r.id, m.Index),
-	}
-	if next := m.Index + 1; next < len(r.out.chunks) {
-		c.EndReason = r.out.chunks[next].reason
 	}
 	files := []spoolFile{mediaFile(m.Index)}
 	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, r.out.chunks[m.Index].rates(c.Duration), r.leftOut(c), r.people())
 	if err == nil {
-		err = r.eng.spool.Replace(r.id, metadataName(m.Index), meta)
-	}
-	if err == nil {
-		files = append(files, document(metadataName(m.Index)))
+		files = append(files, r.eng.courier.document(r.id, metadataName(m.Index), meta))
 	} else {
 		r.delivery.errs = append(r.delivery.errs, fmt.Errorf("metadata of chunk %d: %w", m.Index, err))
 	}
@@ -88,7 +83,18 @@ func mediaFile(index int) spoolFile {
 
 func document(name string) spoolFile { return spoolFile{name: name, contentType: "application/json"} }
 
-// write puts a document about a recording into the spool, for the store.
+// document puts a document about a recording into the spool, for the store. If
+// the spool does not take it, it is in memory until it is in the store.
+func (c *courier) document(recording, name string, content []byte) spoolFile {
+	f := document(name)
+	if err := c.spool.Replace(recording, name, content); err != nil {
+		c.log.Warn("a document is in memory only until it is delivered", "recording", recording, "error", err)
+		f.content = content
+	}
+	return f
+}
+
+// write puts a document about a recording into the spool.
 func (c *courier) write(recording, name string, v any) error {
 	doc, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {

@@ -3,12 +3,14 @@ package callreel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/image/font/opentype"
@@ -22,6 +24,7 @@ type Engine struct {
 	cfg     Config
 	clock   localClock
 	spool   *storage.Spool
+	files   fileStore // of media, in the spool
 	courier *courier
 	fonts   []*opentype.Font
 
@@ -52,6 +55,7 @@ func newEngine(cfg Config, clock localClock) (*Engine, error) {
 		cfg:           cfg,
 		clock:         clock,
 		spool:         courier.spool,
+		files:         spoolStore{courier.spool},
 		courier:       courier,
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
@@ -141,7 +145,7 @@ func (e *Engine) Recordings() []*Recording {
 
 // Start begins a recording of a conversation, which need not have participants
 // yet. It returns once the first file is open: from then on media is recorded.
-// It fails with [ErrBusy], [ErrFull], [ErrInvalid], or because of the spool.
+// It fails with [ErrBusy], [ErrFull], [ErrSpool] or [ErrInvalid].
 func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, error) {
 	cfg.setDefaults()
 	if err := errors.Join(ctx.Err(), cfg.check()); err != nil {
@@ -154,7 +158,7 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 	if err := e.reserve(cfg.ID); err != nil {
 		return nil, err
 	}
-	r, err := newRecording(e, c, cfg)
+	r, err := e.begin(c, cfg)
 	if err != nil {
 		e.unregister(cfg.ID)
 		return nil, err
@@ -171,6 +175,27 @@ func (e *Engine) launch(r *Recording) (*Recording, error) {
 		return nil, ErrClosed
 	}
 	return r, nil
+}
+
+// begin begins a recording, if the spool can take it.
+func (e *Engine) begin(c *Conversation, cfg RecordingConfig) (*Recording, error) {
+	err := e.checkReserve()
+	if err != nil {
+		return nil, e.refused(err)
+	}
+	r, err := newRecording(e, c, cfg)
+	if _, system := errors.AsType[syscall.Errno](err); system { // here only the spool asks for anything
+		err = e.refused(fmt.Errorf("%w: %w", ErrSpool, err))
+	}
+	return r, err
+}
+
+// refused counts a start for which there is no room.
+func (e *Engine) refused(err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.totals.Refused++
+	return err
 }
 
 // reserve keeps a place for a recording that is about to start.

@@ -14,6 +14,9 @@ var (
 	ErrBusy = fault.Caller.Wrap(errors.New("a recording is already in progress in this conversation"))
 	// ErrFull: Config.MaxRecordings recordings are running.
 	ErrFull = fault.Internal.Wrap(errors.New("no room for another recording"))
+	// ErrSpool: there is no room in the spool for another recording, or it can't
+	// be written to.
+	ErrSpool = fault.Internal.Wrap(errors.New("the spool can't take another recording"))
 	// ErrClosed: the engine, the conversation or the recording has ended.
 	ErrClosed = fault.Caller.Wrap(errors.New("closed"))
 	// ErrInvalid marks an argument that can't be used.

@@ -110,6 +110,25 @@ func (s *session) tell(t EventType, a Alarm) {
 	s.news = append(s.news, Event{Type: t, Alarm: &a})
 }
 
+// watchOutput raises an alarm while nothing can be written, and ends it, at the
+// latest when the recording is over.
+func (s *session) watchOutput(over bool) {
+	s.stats.Unwritten = s.out.outage.missing.total.Duration()
+	cause, pos := s.out.outage.cause, s.position().Duration()
+	if cause != nil && s.unwritable == 0 && len(s.alarms) < maxAlarms {
+		s.alarms = append(s.alarms, Alarm{Kind: AlarmUnwritable, Start: pos})
+		s.unwritable = len(s.alarms)
+		s.log.Error("nothing can be written", "error", cause)
+		s.news = append(s.news, Event{Type: AlarmRaised, Alarm: new(s.alarms[s.unwritable-1]), Err: cause})
+	}
+	if i := s.unwritable; i > 0 && (cause == nil || over) {
+		a := &s.alarms[i-1]
+		a.Duration, a.Over = pos-a.Start, cause == nil
+		s.unwritable = 0
+		s.tell(AlarmCleared, *a)
+	}
+}
+
 // endAlarms ends those of a track that is gone.
 func (s *session) endAlarms(h *health) {
 	for k := range alarmCount {

@@ -1,5 +1,10 @@
 package callreel
 
+import (
+	"errors"
+	"fmt"
+)
+
 // MaxRecordings returns how many recordings may run at the same time; 0: no bound.
 func (e *Engine) MaxRecordings() int { return e.cfg.MaxRecordings }
 
@@ -19,5 +24,29 @@ func (e *Engine) SpoolSize() (held, free int64, err error) {
 	return held, free, err
 }
 
-// CheckSpool reports whether the spool can be written to, by writing.
-func (e *Engine) CheckSpool() error { return e.spool.Probe() }
+// CheckSpool reports whether the spool can take another recording: it is written
+// to, and Config.SpoolReserve must be free. The error is [ErrSpool].
+func (e *Engine) CheckSpool() error {
+	if err := e.spool.Probe(); err != nil {
+		return fmt.Errorf("%w: %w", ErrSpool, err)
+	}
+	return e.checkReserve()
+}
+
+// checkReserve reports whether there is room for another recording, if the
+// system tells.
+func (e *Engine) checkReserve() error {
+	if e.cfg.SpoolReserve < 0 {
+		return nil
+	}
+	free, err := e.spool.Free()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrSpool, err)
+	case free < e.cfg.SpoolReserve:
+		return fmt.Errorf("%w: %d bytes are free, %d have to be", ErrSpool, free, e.cfg.SpoolReserve)
+	}
+	return nil
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"maps"
-	"os"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -25,18 +24,21 @@ type output struct {
 	frameLen timebase.Ticks
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
-	mux      *muxer.Muxer
-	first    int64   // number of the first frame
-	coded    int64   // that of the next one to come out of the encoder
-	pcm      []int16 // less than a frame of AAC
-	samples  int64   // position of pcm
-	chunks   []chunkBytes
+	files    chunkFiles
+	tracks   muxer.Config
+	mux      *muxer.Muxer // nil while nothing can be written
+	first    int64        // number of the first frame
+	coded    int64        // that of the next one to come out of the encoder
+	pcm      []int16      // less than a frame of AAC
+	samples  int64        // position of pcm
+	chunks   []chunkBytes // those that were finished, and the open one, maybe with a cut ahead
+	outage   outage
 }
 
 // chunkBytes counts what goes into a chunk.
 type chunkBytes struct {
 	start        timebase.Ticks
-	reason       string // why the chunk before ended
+	reason       string // why it ended; empty: with the recording
 	video, audio int64
 }
 
@@ -45,24 +47,26 @@ const (
 	chunkSessionEnded = "SessionEnded"
 	chunkFullSize     = "ChunkMaximumSizeExceeded"
 	chunkFullTime     = "ChunkMaximumTimeExceeded"
+	chunkInterrupted  = string(EndInterrupted) // there is no word for it
 )
 
-// newOutput opens the encoders. The files are made by create when they begin.
-func newOutput(cfg RecordingConfig, start time.Time, from origin, create func(index int) (*os.File, error)) (*output, error) {
+// newOutput opens the encoders. The files are made when they begin.
+func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFiles) (*output, error) {
 	o := &output{
-		cfg: cfg, frameLen: cfg.frameLen(),
+		cfg: cfg, frameLen: cfg.frameLen(), files: files,
 		first: from.frame, coded: from.frame, samples: from.sample(cfg),
 		chunks: make([]chunkBytes, from.chunk+1),
+		outage: outage{kept: from.chunk, end: from.position(cfg)},
 	}
 	o.chunks[from.chunk].start = from.position(cfg)
-	if err := o.open(start, from, create); err != nil {
+	if err := o.open(start, from); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *output) open(start time.Time, from origin, create func(index int) (*os.File, error)) (err error) {
+func (o *output) open(start time.Time, from origin) (err error) {
 	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
@@ -74,11 +78,11 @@ func (o *output) open(start time.Time, from origin, create func(index int) (*os.
 		return err
 	}
 	audio := &muxer.AudioTrack{Config: o.aenc.Config(), SampleRate: mixRate, BitRate: o.cfg.AudioBitRate}
-	cfg := muxer.Config{
+	o.tracks = muxer.Config{
 		Video: video, Audio: audio, Created: start,
 		Start: int64(from.position(o.cfg)), Index: from.chunk,
 	}
-	o.mux, err = muxer.New(cfg, func(index int) (muxer.File, error) { return create(index) })
+	o.mux, err = muxer.New(o.tracks, o.create)
 	return err
 }
 
@@ -123,9 +127,17 @@ func (o *output) video(canvas *image.YCbCr, n int64) error {
 	return o.writeVideo(packets)
 }
 
-// rotate begins a new chunk at pos if the open one is full.
+// rotate begins a new chunk at pos if the open one is full, or if there is none
+// and writing works again.
 func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
-	last, cur := o.chunks[len(o.chunks)-1], o.mux.Current()
+	o.outage.now = pos
+	if pos%sampleTicks != 0 { // at some rates not each frame begins with a sample
+		return false, nil
+	}
+	if o.mux == nil {
+		return o.retry(pos)
+	}
+	last, cur := &o.chunks[len(o.chunks)-1], o.mux.Current()
 	reason := ""
 	switch {
 	case timebase.Ticks(cur.Start) < last.start: // the last cut is not written yet
@@ -140,7 +152,8 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 	if err := o.mux.CutAt(int64(pos)); err != nil {
 		return false, fmt.Errorf("begin a new chunk: %w", err)
 	}
-	o.chunks = append(o.chunks, chunkBytes{start: pos, reason: reason})
+	last.reason = reason
+	o.chunks = append(o.chunks, chunkBytes{start: pos})
 	return true, nil
 }
 
@@ -155,8 +168,11 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 			Key:      p.Key,
 		}
 		o.coded++
+		if !o.writes(s) {
+			continue
+		}
 		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
-		if err := o.mux.WriteVideo(s); err != nil {
+		if err := o.survive(o.mux.WriteVideo(s)); err != nil {
 			return fmt.Errorf("write video: %w", err)
 		}
 	}
@@ -195,11 +211,22 @@ func (o *output) encodeAudio(n int) error {
 
 func (o *output) writeAudio(packets []codec.Packet) error {
 	for _, p := range packets {
-		o.chunkAt(timebase.FromRate(p.PTS, mixRate)).audio += int64(len(p.Data))
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
-		if err := o.mux.WriteAudio(s); err != nil {
-			return fmt.Errorf("write audio: %w", err)
+		if err := o.putAudio(s); err != nil {
+			return err
 		}
+		o.outage.keep(s)
+	}
+	return nil
+}
+
+func (o *output) putAudio(s muxer.Sample) error {
+	if o.mux == nil {
+		return nil
+	}
+	o.chunkAt(timebase.FromRate(s.PTS, mixRate)).audio += int64(len(s.Data))
+	if err := o.survive(o.mux.WriteAudio(s)); err != nil {
+		return fmt.Errorf("write audio: %w", err)
 	}
 	return nil
 }
@@ -211,7 +238,7 @@ func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
 	if frames > o.first {
 		errs = append(errs, o.flushVideo(), o.flushAudio())
 	}
-	chunks, err := o.mux.Close(frames * int64(o.frameLen))
+	chunks, err := o.end(timebase.Ticks(frames) * o.frameLen)
 	return chunks, errors.Join(append(errs, err)...)
 }
 

@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -64,17 +65,18 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
+	unwritten := r.session.stats.Unwritten
 	if err := r.session.step(now); err != nil {
 		return err
 	}
 	r.tellNews()
-	chunks := r.out.mux.Done()
+	chunks := r.out.done()
 	for _, c := range chunks {
 		r.deliver(c)
 	}
-	changed := r.session.version != r.shown
-	r.update(changed || len(chunks) > 0)
-	r.saveChanges(changed, len(chunks) > 0)
+	changed, files := r.session.version != r.shown, len(chunks) > 0 || r.session.stats.Unwritten > unwritten
+	r.update(changed || files)
+	r.saveChanges(changed, files)
 	if now-r.counted >= countInterval {
 		r.count(now)
 	}
@@ -109,6 +111,7 @@ func (r *Recording) describe() Result {
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
 		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
+		Unwritten: r.past.unwritten.plus(r.out.outage.missing.report()),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -173,6 +176,8 @@ func (r *Recording) finish(failure error) {
 	r.conv.detach(r)
 	r.endCapture()
 	chunks, err := r.out.finish(s.frame)
+	s.watchOutput(true)
+	r.tellNews()
 	r.count(r.eng.clock.now())
 	for _, c := range chunks {
 		r.deliver(c)
@@ -192,7 +197,8 @@ func (r *Recording) publish(failure error) {
 	r.closeCapture()
 	res := r.describe()
 	report := r.session.report(res.Participants)
-	report.StartTime, report.Gaps, report.Ticks.Stats = r.startTime, res.Gaps, res.Stats
+	report.StartTime, report.Gaps = r.startTime, res.Gaps
+	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
 	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)
@@ -218,14 +224,20 @@ func (r *Recording) publish(failure error) {
 // everything was tried.
 func (r *Recording) send(res Result) error {
 	c := r.eng.courier
-	err := c.write(r.id, reportName, res.Report)
-	if err == nil {
-		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, document(reportName)))
+	report, err := json.MarshalIndent(res.Report, "", "  ")
+	if err != nil {
+		return errors.Join(err, r.delivery.wait(r.parcel))
 	}
+	result, err := json.MarshalIndent(res, "", "  ")
+	if err != nil {
+		return errors.Join(err, r.delivery.wait(r.parcel))
+	}
+	r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, c.document(r.id, reportName, report)))
+	last := c.document(r.id, resultName, result)
 	m := manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Ended: true, Continued: r.past.continued, Result: res}
-	if last := errors.Join(c.write(r.id, resultName, res), m.save(c)); last != nil {
-		return errors.Join(err, last, r.delivery.wait(r.parcel)) // found after the next start
+	if err := m.save(c); err != nil { // a crash before all is delivered makes it Interrupted
+		r.session.log.Error("the end is not noted in the spool", "error", err)
 	}
-	r.delivery.shipments = append(r.delivery.shipments, r.parcel.seal(document(resultName)))
-	return errors.Join(err, r.delivery.wait(r.parcel))
+	r.delivery.shipments = append(r.delivery.shipments, r.parcel.seal(last))
+	return r.delivery.wait(r.parcel)
 }

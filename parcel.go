@@ -54,7 +54,7 @@ func (p *parcel) seal(files ...spoolFile) *shipment {
 
 func (p *parcel) shipment(chunk *Chunk, files []spoolFile) *shipment {
 	for i, f := range files {
-		files[i].bytes = p.courier.size(p.recording, f.name)
+		files[i].bytes = max(int64(len(f.content)), p.courier.size(p.recording, f.name))
 	}
 	return &shipment{files: files, chunk: chunk, since: time.Now(), tried: make(chan struct{})}
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/muxer"
 )
 
 // Recording is a recording of a conversation. One goroutine owns it from start
@@ -36,7 +35,7 @@ type Recording struct {
 	past      past // what earlier runs made
 	session   *session
 	out       *output
-	first     *os.File       // the first chunk, until it is used
+	first     muxer.File     // the first chunk, until it is used
 	tap       *tap           // nil without a capture
 	captured  string         // key of the capture in the store
 	capturing sync.WaitGroup // until it is closed
@@ -119,13 +118,13 @@ func (r *Recording) claim() (err error) {
 
 // open opens what can fail for reasons of this machine.
 func (r *Recording) open(from origin) (err error) {
-	if r.out, err = newOutput(r.cfg, r.startTime, from, r.createChunk); err != nil {
+	if r.out, err = newOutput(r.cfg, r.startTime, from, r); err != nil {
 		return err
 	}
 	if r.session, err = newSession(r.cfg, r.eng, from, r.out); err != nil {
 		return err
 	}
-	r.first, err = r.eng.spool.Create(r.id, mediaName(from.chunk))
+	r.first, err = r.eng.files.create(r.id, mediaName(from.chunk))
 	return err
 }
 
@@ -147,7 +146,7 @@ func (r *Recording) abandon() error {
 		errs = append(errs, r.tap.close(), r.eng.spool.Discard(r.id, captureName))
 	}
 	if r.first != nil {
-		errs = append(errs, r.first.Close(), r.eng.spool.Discard(r.id, filepath.Base(r.first.Name())))
+		errs = append(errs, r.first.Close(), r.discardChunk(r.out.outage.kept))
 	}
 	return errors.Join(errs...)
 }
@@ -193,12 +192,20 @@ func (r *Recording) AddTrack(t ingest.TrackInfo) (ingest.Writer, error) { return
 
 // createChunk makes a file of the spool. The first one is there from the start,
 // so that a spool that can't be written to is found out then.
-func (r *Recording) createChunk(index int) (*os.File, error) {
+func (r *Recording) createChunk(index int) (muxer.File, error) {
 	if f := r.first; f != nil {
 		r.first = nil
 		return f, nil
 	}
-	return r.eng.spool.Create(r.id, mediaName(index))
+	return r.eng.files.create(r.id, mediaName(index))
+}
+
+func (r *Recording) openChunk(index int) (muxer.File, error) {
+	return r.eng.files.open(r.id, mediaName(index))
+}
+
+func (r *Recording) discardChunk(index int) error {
+	return r.eng.files.discard(r.id, mediaName(index))
 }
 
 // Pause stops recording until Resume: nothing that is captured after Pause was

@@ -191,7 +191,7 @@ func (l *leftover) conclude() error {
 	res := &l.manifest.Result
 	report := Report{
 		Recording: l.id, Conversation: res.Conversation, StartTime: res.StartTime, Duration: res.Duration, Gaps: res.Gaps,
-		Ticks:        TickReport{Stats: res.Stats, Gaps: Spans{}},
+		Ticks:        TickReport{Stats: res.Stats, Gaps: Spans{}, Unwritten: res.Unwritten},
 		Participants: []ParticipantReport{}, Alarms: []Alarm{},
 	}
 	places := make(map[string]int)

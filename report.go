@@ -49,6 +49,8 @@ type TickReport struct {
 	// Gaps are stretches of a second and more in which nothing came from
 	// anybody although there were tracks that had sent.
 	Gaps Spans `json:"gaps"`
+	// Unwritten is where nothing could be written: it is in no file.
+	Unwritten Spans `json:"unwritten"`
 }
 
 // ParticipantReport tells what came of a participant.
@@ -150,11 +152,12 @@ type LayerStats struct {
 // AlarmKind says what is wrong.
 type AlarmKind string
 
-// The alarms. Each is about a track from which packets arrive.
+// The alarms. But for the last each is about a track from which packets arrive.
 const (
 	AlarmUndecodable AlarmKind = "Undecodable" // nothing could be decoded for 4 s
 	AlarmNoKeyFrame  AlarmKind = "NoKeyFrame"  // no key frame came for 4 s although one is needed
 	AlarmSilence     AlarmKind = "Silence"     // nothing but silence for 30 s
+	AlarmUnwritable  AlarmKind = "Unwritable"  // of the recording: the spool can't be written to
 )
 
 // Alarm is something that is wrong, as long as it is.
@@ -164,7 +167,7 @@ type Alarm struct {
 	Track       string        `json:"trackId"`
 	Start       time.Duration `json:"startNs"`            // session position at which it was raised
 	Duration    time.Duration `json:"durationNs"`         // up to its end, or that of the track
-	Over        bool          `json:"over"`               // it ended before the track did
+	Over        bool          `json:"over"`               // it ended before the track, or the recording, did
 	MimeType    string        `json:"mimeType,omitempty"` // of the track
 }
 
@@ -210,6 +213,7 @@ func (s *session) report(people []ParticipantInfo) Report {
 		Recording: s.cfg.ID, Conversation: s.cfg.Conversation, Duration: s.position().Duration(),
 		Ticks: TickReport{
 			Stats: s.stats, P95Lateness: s.late.p95(), MaxLateness: s.late.most, Gaps: s.gaps.report(),
+			Unwritten: s.out.outage.missing.report(),
 		},
 		Participants: []ParticipantReport{}, Alarms: append([]Alarm{}, s.alarms...),
 	}

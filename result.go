@@ -37,7 +37,8 @@ type ParticipantInfo struct {
 	Left   time.Time `json:"left,omitzero"` // zero: stayed until the end
 }
 
-// Chunk is one file of a recording. Each plays alone; the next begins where it ends.
+// Chunk is one file of a recording. Each plays alone; the next begins where it
+// ends, or after something that could not be written.
 type Chunk struct {
 	Index      int           `json:"index"`
 	DocumentID string        `json:"documentId"`
@@ -63,7 +64,10 @@ type Result struct {
 	Pauses       []Pause           `json:"pauses"`
 	Gaps         []Gap             `json:"gaps,omitempty"` // in order, each where a chunk begins
 	Participants []ParticipantInfo `json:"participants"`
-	Stats        Stats             `json:"stats"`
+	// Unwritten says where Stats.Unwritten is, in session position: between chunks,
+	// or after the last one.
+	Unwritten Spans `json:"unwritten"`
+	Stats     Stats `json:"stats"`
 	// Verdict is that of the quality report, once the recording has ended.
 	Verdict Verdict `json:"verdict,omitempty"`
 	// Report is the quality report, once the recording has ended. It is stored
@@ -80,6 +84,9 @@ type Stats struct {
 	Frames         int64 `json:"frames"`         // composed and encoded
 	RepeatedFrames int64 `json:"repeatedFrames"` // of these, nothing in the picture had changed
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
+	// Unwritten is how long nothing could be written, because the disk was full or
+	// failed: it is in no file.
+	Unwritten time.Duration `json:"unwrittenNs"`
 	// CPU is the time that decoding, composing, mixing and encoding took on a
 	// processor. It leaves out receiving packets and storing files. Zero if the
 	// system doesn't tell, and for what Compose makes.
@@ -87,5 +94,8 @@ type Stats struct {
 }
 
 func (s Stats) plus(o Stats) Stats {
-	return Stats{s.Frames + o.Frames, s.RepeatedFrames + o.RepeatedFrames, s.LateTicks + o.LateTicks, s.CPU + o.CPU}
+	return Stats{
+		Frames: s.Frames + o.Frames, RepeatedFrames: s.RepeatedFrames + o.RepeatedFrames, LateTicks: s.LateTicks + o.LateTicks,
+		Unwritten: s.Unwritten + o.Unwritten, CPU: s.CPU + o.CPU,
+	}
 }

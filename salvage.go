@@ -66,13 +66,34 @@ func (l *leftover) salvage() (found bool) {
 		}
 	}
 	if found || !l.manifest.Ended {
-		res.Duration = 0
+		if !l.manifest.Ended {
+			res.Duration = 0
+		}
 		for _, c := range res.Chunks {
 			res.Duration = max(res.Duration, c.Start+c.Duration)
 		}
+		res.Unwritten = missingIn(res.Chunks, res.Duration)
+		res.Stats.Unwritten = res.Unwritten.Total
 		res.Stats.Frames = int64(timebase.FromDuration(res.Duration) * timebase.Ticks(l.manifest.Settings.FrameRate) / timebase.Second)
 	}
 	return found
+}
+
+// missingIn returns what is in no chunk of a recording. Rounding makes no gaps.
+func missingIn(chunks []Chunk, length time.Duration) Spans {
+	var missing spans
+	var end timebase.Ticks
+	upTo := func(pos timebase.Ticks) {
+		if pos-end >= timebase.Second/1000 {
+			missing.add(end, pos)
+		}
+	}
+	for _, c := range chunks {
+		upTo(timebase.FromDuration(c.Start))
+		end = timebase.FromDuration(c.Start + c.Duration)
+	}
+	upTo(timebase.FromDuration(length))
+	return missing.report()
 }
 
 // strays are the numbers of the media files that the manifest does not know, in order.
@@ -117,6 +138,11 @@ func (l *leftover) chunk(index int, info muxer.Info) Chunk {
 	}
 	if n := len(m.Result.Chunks); n > 0 {
 		c.Start = m.Result.Chunks[n-1].Start + m.Result.Chunks[n-1].Duration
+	}
+	for _, gap := range m.Result.Unwritten.List {
+		if gap.Start == c.Start {
+			c.Start += gap.Duration
+		}
 	}
 	c.StartTime = startsAt(m.Result, c.Start)
 	switch {

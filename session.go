@@ -43,7 +43,10 @@ type session struct {
 	alarms  []Alarm  // all that were raised
 	news    []Event  // about alarms, for the owner to tell
 	gaps    spans
-	flowed  timebase.Ticks // position of the newest tick that saw packets of anybody come
+
+	unwritable int // place in alarms of that about the spool, counted from 1
+
+	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -120,6 +123,7 @@ func (s *session) step(now timebase.Ticks) error {
 		return err
 	}
 	s.frame++
+	s.watchOutput(false)
 	return nil
 }
 

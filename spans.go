@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"slices"
 	"time"
 
 	"github.com/callreel/callreel/internal/timebase"
@@ -62,4 +63,10 @@ func (s *spans) report() Spans {
 		r.List = append(r.List, Span{t.from.Duration(), (t.to - t.from).Duration()})
 	}
 	return r
+}
+
+// plus adds those of a later part of the recording.
+func (s Spans) plus(later Spans) Spans {
+	list := slices.Concat(s.List, later.List)
+	return Spans{Total: s.Total + later.Total, Count: s.Count + later.Count, List: list[:min(len(list), maxSpans)]}
 }

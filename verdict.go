@@ -27,6 +27,9 @@ func (r *Report) judge(failure error) {
 	for _, g := range r.Gaps {
 		r.find(Fail, "%v from %s on are missing, because the recorder was interrupted", g.Duration.Round(time.Millisecond), FormatTime(g.Start))
 	}
+	if u := r.Ticks.Unwritten; u.Total > 0 {
+		r.find(Fail, "%v could not be written, in %d places", u.Total.Round(time.Millisecond), u.Count)
+	}
 	if r.Ticks.LateTicks*maxLate > r.Ticks.Frames && r.Ticks.MaxLateness > maxLateness {
 		r.find(Warn, "%d of %d frames were composed late, the worst by %v", r.Ticks.LateTicks, r.Ticks.Frames, r.Ticks.MaxLateness.Round(time.Millisecond))
 	}
@@ -36,7 +39,7 @@ func (r *Report) judge(failure error) {
 		}
 	}
 	for _, a := range r.Alarms {
-		if a.Kind != AlarmSilence { // somebody who is muted is silent
+		if a.Kind != AlarmSilence && a.Kind != AlarmUnwritable { // somebody who is muted is silent; the other was found
 			r.find(Warn, "%s, %s: alarm %s for %v", a.Participant, a.Track, a.Kind, a.Duration.Round(100*time.Millisecond))
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/control"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
@@ -216,4 +217,25 @@ func TestMetricsOfLoopback(t *testing.T) {
 	if a := r.do("GET", "/metrics", "", "Authorization", "", "X-Forwarded-For", "192.0.2.1"); a.Code != http.StatusUnauthorized {
 		t.Errorf("through a proxy: %d", a.Code)
 	}
+}
+
+// TestSpoolReserve: without room in the spool nothing begins, and the server says so.
+func TestSpoolReserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *control.Config) {
+			var err error
+			c.Engine, err = callreel.New(callreel.Config{Storage: c.Store, Spool: filepath.Join(t.TempDir(), "spool"), SpoolReserve: 1 << 60})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		a := r.do("POST", "/conversations/room/Recordings", `{}`)
+		if a.Code != 503 || a.Header().Get("Retry-After") == "" || strings.Contains(a.Body.String(), "bytes") {
+			t.Errorf("%d %v %s", a.Code, a.Header(), a.Body)
+		}
+		if a := r.do("GET", "/readyz", ""); a.Code != 503 || a.Body.String() != `{"status":"failing","failing":["spool"]}` {
+			t.Errorf("%d %s", a.Code, a.Body)
+		}
+		r.close()
+	})
 }

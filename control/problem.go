@@ -69,6 +69,7 @@ func known() []struct {
 	}{
 		{callreel.ErrBusy, http.StatusBadRequest, codeBusy},
 		{callreel.ErrFull, http.StatusServiceUnavailable, codeInternal},
+		{callreel.ErrSpool, http.StatusServiceUnavailable, codeInternal},
 		{callreel.ErrClosed, http.StatusServiceUnavailable, codeInternal},
 		{callreel.ErrInvalid, http.StatusBadRequest, codeInvalid},
 		{events.ErrNoSubscription, http.StatusNotFound, codeNotFound},
@@ -102,7 +103,7 @@ func toProblem(err error) *problem {
 		if errors.Is(err, k.err) {
 			p := &problem{status: k.status, code: k.code, message: err.Error()}
 			if p.status == http.StatusServiceUnavailable {
-				p.retryAfter = retrySeconds
+				p.message, p.retryAfter = k.err.Error(), retrySeconds // the rest is about this machine
 			}
 			return p
 		}

@@ -155,13 +155,14 @@ type flatError struct {
 }
 
 // failure keeps to the statuses of the document for what an operation can come
-// to, and to those of HTTP for what never got that far.
+// to, and to those of HTTP for what never got that far, or has no room.
 func (seed) failure(v verb, p *problem) (status int, body any) {
 	status = p.status
 	switch {
 	case status == http.StatusRequestedRangeNotSatisfiable:
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
-		status == http.StatusRequestEntityTooLarge, status == http.StatusTooManyRequests:
+		status == http.StatusRequestEntityTooLarge, status == http.StatusTooManyRequests,
+		status == http.StatusServiceUnavailable:
 	case status == http.StatusNotFound && v == start:
 	case status >= http.StatusInternalServerError:
 		status = http.StatusInternalServerError

@@ -159,11 +159,11 @@ func TestNoRoom(t *testing.T) {
 		r.start(fmt.Sprint("room", i))
 	}
 	a := r.do("POST", "/conversations/one-more/Recordings", "")
-	if a.Code != http.StatusInternalServerError || a.code() != "9999" || a.Header().Get("Retry-After") == "" {
+	if a.Code != http.StatusServiceUnavailable || a.code() != "9999" || a.Header().Get("Retry-After") == "" {
 		t.Errorf("%d %s", a.Code, a.Body)
 	}
 	r.close()
-	if a := r.do("POST", "/conversations/one-more/Recordings", ""); a.Code != http.StatusInternalServerError || a.code() != "9999" {
+	if a := r.do("POST", "/conversations/one-more/Recordings", ""); a.Code != http.StatusServiceUnavailable || a.code() != "9999" {
 		t.Errorf("after closing: %d %s", a.Code, a.Body)
 	}
 }

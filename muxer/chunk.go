@@ -10,7 +10,7 @@ type chunk struct {
 	file      File
 	index     int
 	start     int64 // ticks
-	size      int64 // of what was written whole
+	size      int64 // of what was written whole, and synced
 	fragments int
 	written   int64 // up to where fragments were written, in ticks
 	boundary  int64 // up to where the next fragment goes
@@ -65,14 +65,14 @@ func (m *Muxer) writeFragment(pos int64) error {
 	if _, err := c.file.WriteAt(c.buf, c.size); err != nil {
 		return fmt.Errorf("muxer: write chunk %d: %w", c.index, err)
 	}
+	if !m.cfg.NoSync { // what can't be synced may not be there tomorrow
+		if err := c.file.Sync(); err != nil {
+			return fmt.Errorf("muxer: sync chunk %d: %w", c.index, err)
+		}
+	}
 	c.size += int64(len(c.buf))
 	c.fragments++
-	if m.cfg.NoSync {
-		return nil
-	}
-	if err := c.file.Sync(); err != nil {
-		return fmt.Errorf("muxer: sync chunk %d: %w", c.index, err)
-	}
+	m.synced = pos
 	return nil
 }
 

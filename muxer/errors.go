@@ -40,12 +40,14 @@ var (
 	ErrClosed = errors.New("muxer: closed")
 )
 
-// What keeps [Finish] from completing a file, which it then leaves untouched.
+// What keeps [Finish] from completing a file.
 var (
 	// ErrNotChunk: the file was not written by this package.
 	ErrNotChunk = errors.New("muxer: not a chunk of a recording")
 	// ErrNoMedia: the file was cut before its first fragment was whole.
 	ErrNoMedia = errors.New("muxer: no whole fragment")
+	// ErrNoIndex: there is no room for the index, so the file was finished without.
+	ErrNoIndex = errors.New("muxer: no index")
 )
 
 // SampleError says which sample was refused. Err is, or wraps, one of the

@@ -36,8 +36,9 @@ type Info struct {
 // Both tracks end together: where the last sample of one merely overlaps the
 // end of the other, it is shortened.
 //
-// [ErrNotChunk] and [ErrNoMedia] say that the file was left as it was. After
-// any other error it plays, but may have no index.
+// [ErrNotChunk] and [ErrNoMedia] say that the file was left as it was, and
+// [ErrNoIndex] that it is whole but for the index. After any other error it
+// plays, but should be finished again.
 func Finish(f File, size int64) (Info, error) {
 	return finish(f, size, unknown)
 }
@@ -71,7 +72,10 @@ func finish(f File, size, duration int64) (Info, error) {
 	}
 	n, err := m.appendIndex(f)
 	if err != nil {
-		return info, fmt.Errorf("muxer: append index: %w", errors.Join(err, f.Truncate(m.end)))
+		if err := errors.Join(f.Truncate(m.end), f.Sync()); err != nil {
+			return info, fmt.Errorf("muxer: take back the index: %w", err)
+		}
+		return info, fmt.Errorf("%w: %w", ErrNoIndex, err)
 	}
 	info.Bytes += n
 	if err := f.Sync(); err != nil {

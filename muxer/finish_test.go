@@ -254,8 +254,14 @@ func TestFileErrors(t *testing.T) {
 			if !errors.Is(err, errDisk) || len(chunks) != test.chunks || !f.closed {
 				t.Fatalf("%v, %d chunks, closed %v", err, len(chunks), f.closed)
 			}
+			if errors.Is(err, ErrNoIndex) != (name == "index") {
+				t.Errorf("%v", err)
+			}
 			if len(chunks) == 0 {
 				return
+			}
+			if name == "sync" && (chunks[0].Fragments != 1 || m.Synced() != chunks[0].End) {
+				t.Errorf("%+v, synced up to %d; only one fragment was", chunks[0], m.Synced())
 			}
 			info, err := Finish(&f.memFile, int64(len(f.data)))
 			if err != nil || info.Fragments != chunks[0].Fragments || info.Duration != chunks[0].End {

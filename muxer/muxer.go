@@ -43,6 +43,7 @@ type Muxer struct {
 	open   *chunk   // nil before the first sample
 	cut    int64    // where the next chunk begins; 0 if nothing is pending
 	done   []Chunk
+	synced int64 // up to where everything is on the disk, in ticks
 	err    error // of a file; final
 	closed bool
 }
@@ -53,7 +54,7 @@ func New(cfg Config, create func(index int) (File, error)) (*Muxer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("muxer: %w", err)
 	}
-	m := &Muxer{cfg: cfg, create: create}
+	m := &Muxer{cfg: cfg, create: create, synced: cfg.Start}
 	if v := cfg.Video; v != nil {
 		m.addTrack(track{name: "video", video: true, scale: TickRate, ticks: 1, delay: v.DecodeDelay})
 	}
@@ -203,6 +204,10 @@ func (m *Muxer) Current() Chunk {
 	}
 	return c
 }
+
+// Synced returns the position in ticks up to which whole fragments are in files,
+// and synced unless Config.NoSync is set.
+func (m *Muxer) Synced() int64 { return m.synced }
 
 // Done returns the chunks that were finished and closed since the last call.
 func (m *Muxer) Done() []Chunk {

@@ -59,6 +59,7 @@ func (s *Spool) Replace(recording, name string, content []byte) error {
 		}
 		temp := path.Join(recording, temporary+name)
 		if err := writeIn(root, temp, content); err != nil {
+			_ = root.Remove(temp) // a full disk needs the room, and nobody the file
 			return err
 		}
 		if err := root.Rename(temp, path.Join(recording, name)); err != nil {

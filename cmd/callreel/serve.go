@@ -28,6 +28,7 @@ type serveCmd struct {
 	ContinueWithin  time.Duration  `help:"Recordings that a crash has interrupted go on at the next start, if they wrote something that lately; 0: they end." default:"5m" group:"Server"`
 	Webhook         webhookFlags   `embed:"" group:"Events"`
 	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
+	SpoolReserve    int64          `help:"Bytes that must be free in the data directory for a recording to begin; negative: none." default:"1073741824" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
 	Recording       recordingFlags `embed:"" group:"Recordings"`
 	Font            []string       `help:"Files (TTF, OTF, TTC) with glyphs for names that are not Latin, Greek or Cyrillic." type:"existingfile" placeholder:"FILE" group:"Recordings"`
@@ -65,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
-		MaxRecordings: c.MaxRecordings, Fonts: c.Font,
+		MaxRecordings: c.MaxRecordings, SpoolReserve: c.SpoolReserve, Fonts: c.Font,
 		Recording: c.Recording.config(),
 		WHIP:      media,
 		Log:       log,

@@ -57,6 +57,7 @@ type serverConfig struct {
 	// WebhookNetworks may be told of events although they are not public.
 	WebhookNetworks []netip.Prefix
 	MaxRecordings   int
+	SpoolReserve    int64 // see callreel.Config
 	Fonts           []string
 	Recording       callreel.RecordingConfig
 	// WHIP is how publishers connect. Its sockets are the server's from the start.
@@ -137,7 +138,7 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 	s.Engine, err = callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
 		ResourceID:    resource,
-		MaxRecordings: cfg.MaxRecordings, Fonts: cfg.Fonts,
+		MaxRecordings: cfg.MaxRecordings, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
 		Logger: cfg.Log,
 		OnEvent: func(e callreel.Event) {
 			cfg.event(e)
