@@ -129,6 +129,9 @@ func TestGoesOnAfterACrash(t *testing.T) {
 		{at: 17 * time.Second, pauses: 1, chunks: 4, gaps: 2},
 	} {
 		t.Run(c.at.String(), func(t *testing.T) {
+			if raceEnabled && c.chunks != 2 {
+				t.Skip("long")
+			}
 			synctest.Test(t, func(t *testing.T) {
 				b := broken{t: t}
 				b.begin(t.TempDir(), c.at)

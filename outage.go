@@ -167,7 +167,7 @@ func (o *output) finishFile(c *chunkFile) (info muxer.Info, err error) {
 	if c.File, err = o.files.openChunk(c.index); err != nil {
 		return info, err
 	}
-	defer func() { err = errors.Join(err, c.File.Close()) }()
+	defer func() { err = errors.Join(err, c.Close()) }()
 	return muxer.Finish(c, c.synced)
 }
 
