@@ -20,7 +20,8 @@ const eventsKept = 7 * 24 * time.Hour
 
 // Start reads the state that an earlier run has left and puts it in order:
 // recordings that were interrupted just now go on, none is said to run that does
-// not, and what was not told is told. Then the server can answer requests. Close it, also if this fails.
+// not, and what was not told is told. Then the server can answer requests. Close
+// it, also if this fails.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.openState(ctx); err != nil {
 		return err
@@ -135,6 +136,7 @@ func (s *Server) settle(ctx context.Context, r record, now time.Time) error {
 			return s.settleStored(ctx, r, d, now)
 		case !errors.Is(err, storage.ErrNotExist):
 			s.log.ErrorContext(ctx, "store can't be asked for a recording", "recording", r.ID, "error", err)
+			s.unsettled[r.ID] = true // for the next sweep
 			return nil
 		case r.over():
 			return nil // its files are on their way

@@ -31,6 +31,8 @@ func (s *Server) current(r record) recordingDetails {
 	d := r.recordingDetails
 	if rec, ok := s.cfg.Engine.Recording(r.ID); ok {
 		d = s.running(rec)
+	} else if !r.over() {
+		d.State = callreel.Stopping.String() // its end is not noted yet
 	}
 	d.Context, d.Callback = r.Context, withoutQuery(r.CallbackURL)
 	s.locate(&d, r.Gone)

@@ -44,11 +44,15 @@ func (s *Server) sweepAll(ctx context.Context) {
 // not be announced. An error is logged, and the rest done.
 func (s *Server) sweep(ctx context.Context, now time.Time) {
 	for _, r := range s.index.all(place{}) {
-		if !r.over() || ctx.Err() != nil {
-			continue
+		if ctx.Err() != nil {
+			return
 		}
 		var err error
 		switch age := now.Sub(r.EndTime); {
+		case s.unsettled[r.ID]:
+			delete(s.unsettled, r.ID)
+			err = s.settle(ctx, r, now)
+		case !r.over():
 		case r.State == stateDeleted && age > tombstones:
 			err = s.index.forget(ctx, r.ID)
 		case r.State == stateDeleted || !r.Stored:

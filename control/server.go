@@ -94,7 +94,8 @@ type Server struct {
 
 	starting   sync.Mutex // held while a recording is started and its record made
 	feed       *feed
-	background sync.WaitGroup // deals with the feed
+	unsettled  map[string]bool // recordings of an earlier run whose end is not clear yet; Start's, then the sweeper's
+	background sync.WaitGroup  // deals with the feed
 	sweeper    sync.WaitGroup
 	stop       context.CancelFunc // ends both
 
@@ -121,7 +122,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
-		limits: newLimits(cfg.RateLimit), feed: newFeed(),
+		limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
 	}
 	var err error
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
