@@ -28,7 +28,7 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
 test: setup-tests ## run all tests, and all but the browser tests under the race detector too
-	@$(GO) run ./scripts/gotest "-timeout 10m $(unit)" "-timeout 10m -p 1 ./e2e/..." "-timeout 10m -race $(unit)"
+	@$(GO) run ./scripts/gotest "-timeout 15m $(unit)" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race $(unit)"
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
