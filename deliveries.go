@@ -24,10 +24,6 @@ func (e *Engine) Deliveries() DeliveryStats {
 	return d
 }
 
-// SpoolBytes returns how much there is in the spool: what is being recorded, and
-// what waits for the store.
-func (e *Engine) SpoolBytes() (int64, error) { return e.spool.Bytes() }
-
 func (p *parcel) count(d *DeliveryStats, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

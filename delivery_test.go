@@ -162,7 +162,7 @@ func TestStoreIsTriedAgain(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		checkSchedule(t, d.store.times()[began:])
 		stats := d.eng.Deliveries()
-		all, err := d.eng.SpoolBytes()
+		all, _, err := d.eng.SpoolSize()
 		if stats.Recordings != 1 || stats.Files != 4 || stats.Oldest < 30*time.Minute || stats.Bytes <= res.Chunks[0].Bytes || all <= stats.Bytes || err != nil {
 			t.Errorf("%+v, %d bytes in all, %v", stats, all, err)
 		}

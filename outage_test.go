@@ -136,7 +136,7 @@ func TestStoreDiesDuringAnUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	decode(t, file, small).lasts(res.Duration)
-	if n, err := eng.SpoolBytes(); err != nil || n != 0 {
+	if n, _, err := eng.SpoolSize(); err != nil || n != 0 {
 		t.Errorf("%d bytes in the spool, %v", n, err)
 	}
 	if err := obj.Close(); err != nil {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"net/url"
 	"slices"
 	"time"
 
@@ -100,16 +99,6 @@ func (s *Server) locate(d *recordingDetails, gone []int) {
 			c.ContentLocation, c.MetadataLocation, c.DeleteLocation = s.contentURLs(c.DocumentID)
 		}
 	}
-}
-
-// withoutQuery leaves out what may be secret in a URL.
-func withoutQuery(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }
 
 // moment is something that happened during a recording.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/events"
 )
 
 const (
@@ -34,7 +35,7 @@ func (s *Server) current(r record) recordingDetails {
 	} else if !r.over() {
 		d.State = callreel.Stopping.String() // its end is not noted yet
 	}
-	d.Context, d.Callback = r.Context, withoutQuery(r.CallbackURL)
+	d.Context, d.Callback = r.Context, events.WithoutQuery(r.CallbackURL)
 	s.locate(&d, r.Gone)
 	return d
 }

@@ -94,7 +94,7 @@ func (d *deadLetters) letter(del *delivery, sub *Subscription, reason string) an
 		return gridLetter{del.Event.grid(d.topic), del.Target, reason, del.Attempts, del.Outcome, published, last}
 	}
 	return cloudLetter{
-		del.Event.cloud(d.topic, timeFormat), del.Target, withoutQuery(del.Callback), reason, del.Attempts, del.Outcome, published, last,
+		del.Event.cloud(d.topic, timeFormat), del.Target, WithoutQuery(del.Callback), reason, del.Attempts, del.Outcome, published, last,
 	}
 }
 

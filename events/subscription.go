@@ -162,7 +162,7 @@ func (s *Subscription) dress(h http.Header) {
 
 func (s *Subscription) status(state State) Status {
 	st := Status{
-		Name: s.Name, Endpoint: withoutQuery(s.Endpoint), Schema: s.Schema, EventTypes: append([]string{}, s.EventTypes...),
+		Name: s.Name, Endpoint: WithoutQuery(s.Endpoint), Schema: s.Schema, EventTypes: append([]string{}, s.EventTypes...),
 		Headers: []string{}, Signed: s.SigningKey != "", MaxAttempts: s.MaxAttempts, TTLMinutes: s.TTLMinutes, State: state,
 	}
 	for name := range s.Headers {
@@ -172,8 +172,8 @@ func (s *Subscription) status(state State) Status {
 	return st
 }
 
-// withoutQuery leaves out what may be secret in a URL.
-func withoutQuery(raw string) string {
+// WithoutQuery leaves out what may be secret in a URL.
+func WithoutQuery(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""

@@ -79,33 +79,6 @@ func writeIn(root *os.Root, name string, content []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Bytes returns the size of all files.
-func (s *Spool) Bytes() (int64, error) {
-	recordings, err := s.Recordings()
-	if err != nil {
-		return 0, err
-	}
-	var sum int64
-	err = s.in(func(root *os.Root) error {
-		for _, r := range recordings {
-			entries, err := fs.ReadDir(root.FS(), r)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			for _, e := range entries {
-				if info, err := e.Info(); err == nil { // or it is gone
-					sum += info.Size()
-				}
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return sum, err
-}
-
 // Open opens a file for reading and writing.
 func (s *Spool) Open(recording, name string) (*os.File, error) {
 	var f *os.File

@@ -143,7 +143,7 @@ func TestSpoolReplace(t *testing.T) {
 		}
 	}
 	create(t, s, "other", "0.mp4", "media")
-	if n, err := s.Bytes(); err != nil || n != 11 {
+	if n, err := s.Size(); err != nil || n != 11 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 	// A crash in between leaves what is not complete. It shows nowhere, and goes
