@@ -106,7 +106,7 @@ func (s *Server) noteEnd(ctx context.Context, res callreel.Result, at time.Time)
 	}
 	err := s.index.change(ctx, res.ID, func(r *record) {
 		if !r.over() {
-			d.Context, d.Callback = r.Context, r.Callback
+			d.Context = r.Context
 			r.recordingDetails = d
 		}
 	})

@@ -152,7 +152,7 @@ func (s *Server) settleStored(ctx context.Context, r record, d recordingDetails,
 	err := s.index.change(ctx, r.ID, func(r *record) {
 		if !r.over() {
 			d.EndTime = now
-			d.Context, d.Callback = r.Context, r.Callback
+			d.Context = r.Context
 			r.recordingDetails = d
 		}
 		r.Stored = true

@@ -83,7 +83,7 @@ func (s *Server) remove(ctx context.Context, r record, reason string) error {
 	}
 	s.log.InfoContext(ctx, "deleted", "recording", r.ID, "reason", reason)
 	return s.index.change(ctx, r.ID, func(r *record) {
-		r.State, r.Chunks, r.Participants, r.Callback, r.CallbackURL = stateDeleted, []chunkDetails{}, []participantDetails{}, "", ""
+		r.State, r.Chunks, r.Participants, r.CallbackURL = stateDeleted, []chunkDetails{}, []participantDetails{}, ""
 	})
 }
 
