@@ -18,6 +18,7 @@ import (
 // stores nothing from now on.
 func (d *depot) killed(dir string) *depot {
 	d.t.Helper()
+	synctest.Wait() // a file that is being replaced would vanish while it is copied
 	next := newDepot(d.t, filepath.Join(d.dir, dir), failing(nil))
 	if err := os.CopyFS(filepath.Join(next.dir, "spool"), os.DirFS(filepath.Join(d.dir, "spool"))); err != nil {
 		d.t.Fatal(err)

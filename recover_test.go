@@ -32,6 +32,7 @@ type crash struct {
 // an engine take it over.
 func (d *depot) crashAt(at time.Duration) crash {
 	d.t.Helper()
+	synctest.Wait() // a file that is being replaced would vanish while it is copied
 	c := crash{at: at, dir: filepath.Join(d.dir, at.String())}
 	if err := os.CopyFS(filepath.Join(c.dir, "spool"), os.DirFS(filepath.Join(d.dir, "spool"))); err != nil {
 		d.t.Fatal(err)
