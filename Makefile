@@ -31,7 +31,10 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
 test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
-	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
+	@status=0; \
+	[ "$${CI:-}" != true ] || scripts/fuzz.sh 30s || status=1; \
+	$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)" || status=1; \
+	exit $$status
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
