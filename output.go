@@ -10,6 +10,7 @@ import (
 	"github.com/Eyevinn/mp4ff/avc"
 
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -33,6 +34,7 @@ type output struct {
 	samples  int64        // position of pcm
 	chunks   []chunkBytes // those that were finished, and the open one, maybe with a cut ahead
 	outage   outage
+	probe    *probe.Probe
 }
 
 // chunkBytes counts what goes into a chunk.
@@ -120,7 +122,9 @@ func (o *output) video(canvas *image.YCbCr, n int64) error {
 	if err != nil {
 		return err
 	}
+	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
@@ -158,6 +162,7 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 }
 
 func (o *output) writeVideo(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{
 			Data: avc.ConvertByteStreamToNaluSample(p.Data),
@@ -200,7 +205,9 @@ func (o *output) audio(pcm []int16) error {
 }
 
 func (o *output) encodeAudio(n int) error {
+	was := o.probe.Enter(probe.EncodeAudio)
 	packets, err := o.aenc.Encode(o.pcm[:n], o.samples)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
@@ -210,6 +217,7 @@ func (o *output) encodeAudio(n int) error {
 }
 
 func (o *output) writeAudio(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
 		if err := o.putAudio(s); err != nil {
@@ -243,7 +251,9 @@ func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
 }
 
 func (o *output) flushVideo() error {
+	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
+	o.probe.Enter(was)
 	return errors.Join(o.writeVideo(packets), err)
 }
 
