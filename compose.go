@@ -85,6 +85,7 @@ func (c *RecordingConfig) inherit(recorded ingest.Recorded) error {
 	orDefault(&c.AudioBitRate, old.AudioBitRate)
 	orDefault(&c.ChunkDuration, old.ChunkDuration)
 	orDefault(&c.ChunkBytes, old.ChunkBytes)
+	orDefault(&c.FragmentDuration, old.FragmentDuration)
 	orDefault(&c.RejoinGrace, old.RejoinGrace)
 	orDefault(&c.EmptyText, old.EmptyText)
 	c.setDefaults()
@@ -149,7 +150,7 @@ func (p *player) composeUntil(ctx context.Context, limit timebase.Ticks) error {
 		if err := p.rec.step(due, due); err != nil {
 			return err
 		}
-		if err := p.rec.out.outage.cause; err != nil { // who composes can do so again
+		if err := p.rec.out.status().cause; err != nil { // who composes can do so again
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ const idleCheck = time.Second
 
 // run owns the recording until it has ended.
 func (r *Recording) run() {
+	r.out.start()
 	err := r.record()
 	close(r.deaf)
 	r.finish(err)
@@ -109,7 +110,7 @@ func (r *Recording) update(all bool) {
 		res = r.describe()
 		r.shown = r.session.version
 	}
-	res.Duration, res.Stats = r.session.position().Duration(), r.past.stats.plus(r.session.stats)
+	res.Duration, res.Stats = r.out.status().written.Duration(), r.past.stats.plus(r.session.stats)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -118,11 +119,12 @@ func (r *Recording) update(all bool) {
 // describe tells what the recording has come to so far.
 func (r *Recording) describe() Result {
 	s := r.session
+	out := r.out.status()
 	res := Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
-		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
+		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
-		Unwritten: r.past.unwritten.plus(r.out.outage.missing.report()),
+		Unwritten: r.past.unwritten.plus(out.missing.report()),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -137,7 +139,7 @@ func (r *Recording) people() []ParticipantInfo {
 func (r *Recording) obey(tick <-chan time.Time) {
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply()
+		c.reply <- answer{c.apply(), r.out.barrier()}
 	case why := <-r.stop:
 		r.begin(why)
 	case <-tick:
@@ -160,8 +162,11 @@ func (r *Recording) begin(why EndReason) {
 // watch ends the recording when nobody has been in the call for long enough, and
 // shows that it is still there while nothing is written.
 func (r *Recording) watch(now timebase.Ticks) {
-	if r.session.timeline.paused() && now-r.saved >= manifestWhilePaused {
-		r.save()
+	if r.session.timeline.paused() {
+		if now-r.saved >= manifestWhilePaused {
+			r.save()
+		}
+		r.out.do(r.out.flush)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -207,6 +212,7 @@ func (r *Recording) publish(failure error) {
 	}
 	r.closeCapture()
 	res := r.describe()
+	res.Duration = r.session.position().Duration()
 	report := r.session.report(res.Participants)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten

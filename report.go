@@ -158,6 +158,7 @@ const (
 	AlarmNoKeyFrame  AlarmKind = "NoKeyFrame"  // no key frame came for 4 s although one is needed
 	AlarmSilence     AlarmKind = "Silence"     // nothing but silence for 30 s
 	AlarmUnwritable  AlarmKind = "Unwritable"  // of the recording: the spool can't be written to
+	AlarmSpoolSlow   AlarmKind = "SpoolSlow"   // of the recording: the spool takes more than 2 s to be written to
 )
 
 // Alarm is something that is wrong, as long as it is.
@@ -209,11 +210,12 @@ func (t TrackReport) Received() (sum LayerStats) {
 
 // report tells how the recording went, once the session is closed.
 func (s *session) report(people []ParticipantInfo) Report {
+	missing := s.out.status().missing
 	r := Report{
 		Recording: s.cfg.ID, Conversation: s.cfg.Conversation, Duration: s.position().Duration(),
 		Ticks: TickReport{
 			Stats: s.stats, P95Lateness: s.late.p95(), MaxLateness: s.late.most, Gaps: s.gaps.report(),
-			Unwritten: s.out.outage.missing.report(),
+			Unwritten: missing.report(),
 		},
 		Participants: []ParticipantReport{}, Alarms: append([]Alarm{}, s.alarms...),
 	}

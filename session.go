@@ -45,7 +45,7 @@ type session struct {
 	news    []Event  // about alarms, for the owner to tell
 	gaps    spans
 
-	unwritable int // place in alarms of that about the spool, counted from 1
+	unwritable, slow int // places in alarms of those about the spool, counted from 1
 
 	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
 

@@ -39,7 +39,10 @@ func (r *Report) judge(failure error) {
 		}
 	}
 	for _, a := range r.Alarms {
-		if a.Kind != AlarmSilence && a.Kind != AlarmUnwritable { // somebody who is muted is silent; the other was found
+		switch a.Kind {
+		case AlarmSilence: // somebody is muted
+		case AlarmUnwritable, AlarmSpoolSlow: // what is missing was found, and nothing else matters
+		default:
 			r.find(Warn, "%s, %s: alarm %s for %v", a.Participant, a.Track, a.Kind, a.Duration.Round(100*time.Millisecond))
 		}
 	}
