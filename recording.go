@@ -30,6 +30,7 @@ type Recording struct {
 	state    State
 	result   Result   // final once done is closed
 	counters Counters // likewise
+	load     Load
 
 	// The rest belongs to the owner.
 	past      past // what earlier runs made
@@ -44,6 +45,7 @@ type Recording struct {
 	stale     bool           // the manifest is, as to the roster
 	unsaved   bool           // it could not be written
 	saved     timebase.Ticks // when it was, local time
+	meter     loadMeter
 	why       EndReason
 	shown     uint64         // version of the roster in result
 	opened    timebase.Ticks // local time of the start or the last resume

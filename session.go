@@ -45,8 +45,9 @@ type session struct {
 	gaps    spans
 
 	unwritable int // place in alarms of that about the spool, counted from 1
+	overloaded int // likewise of that about overload
 
-	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
+	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -55,6 +56,13 @@ type session struct {
 	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
+
+	ladder   ladder
+	overload Overload
+	behind   timebase.Ticks // how late this frame is
+	draw     bool           // it gets a new picture
+	drawn    timebase.Ticks // position of the newest one that did
+	canvas   *image.YCbCr   // with that picture; nil: there is none yet
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -78,6 +86,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
 		frameLen: cfg.frameLen(),
+		ladder:   newLadder(cfg.frameLen()),
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		places:   make(map[string]int),
@@ -114,9 +123,10 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
+	s.plan(now)
 	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
-	if err := s.composeAt(from, at); err != nil {
+	if err := s.pictureAt(from, at); err != nil {
 		return err
 	}
 	if err := s.mixTo(from, to); err != nil {
@@ -166,12 +176,8 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
-	for _, c := range s.watched {
-		for _, l := range c.layers {
-			l.ask()
-		}
-		c.decode(at, &s.timeline)
-		c.steer(at)
+	if s.draw {
+		s.look(at)
 	}
 	for _, v := range s.heard {
 		v.feed.ask()
@@ -195,14 +201,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
-			c.ended, c.seen, c.drawn = t.ended, false, false
-			c.adopt()
-			c.beat = t.pulse()
-			c.beat.idle = c.idle()
-			for _, l := range c.layers {
-				l.pull(now, at+1)
-			}
-			c.prefer(at, s.cfg.FrameRate)
+			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -280,8 +279,24 @@ func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.past.addTrack(r)
 }
 
-// composeAt draws and encodes the frame at position pos, local time at.
-func (s *session) composeAt(pos, at timebase.Ticks) error {
+// pictureAt draws and encodes the frame at position pos, local time at, or
+// repeats the picture before it.
+func (s *session) pictureAt(pos, at timebase.Ticks) error {
+	s.stats.Frames++
+	if s.draw {
+		if err := s.compose(pos, at); err != nil {
+			return err
+		}
+	} else {
+		s.examine(pos)
+		s.stats.RepeatedFrames++
+		s.stats.HeldFrames++
+	}
+	return s.out.video(s.canvas, s.frame)
+}
+
+// compose draws the picture of the frame at position pos, local time at.
+func (s *session) compose(pos, at timebase.Ticks) error {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
@@ -295,11 +310,11 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	if err != nil {
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
 	}
-	s.stats.Frames++
+	s.canvas = canvas
 	if len(changed) == 0 {
 		s.stats.RepeatedFrames++
 	}
-	return s.out.video(canvas, s.frame)
+	return nil
 }
 
 // mixTo mixes and encodes the sound between two positions.
