@@ -46,8 +46,9 @@ type session struct {
 	gaps    spans
 
 	unwritable, slow int // places in alarms of those about the spool, counted from 1
+	overloaded       int // likewise of that about overload
 
-	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
+	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -57,6 +58,13 @@ type session struct {
 	pcm    []int16
 	out    *output
 	probe  *probe.Probe
+
+	ladder   ladder
+	overload Overload
+	behind   timebase.Ticks // how late this frame is
+	draw     bool           // it gets a new picture
+	drawn    timebase.Ticks // position of the newest one that did
+	canvas   *image.YCbCr   // with that picture; nil: there is none yet
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -80,6 +88,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
 		frameLen: cfg.frameLen(),
+		ladder:   newLadder(cfg.frameLen()),
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		places:   make(map[string]int),
@@ -116,9 +125,10 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
+	s.plan(now)
 	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
-	if err := s.composeAt(from, at); err != nil {
+	if err := s.pictureAt(from, at); err != nil {
 		return err
 	}
 	if err := s.mixTo(from, to); err != nil {
@@ -169,13 +179,9 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
-	s.probe.Enter(probe.DecodeVideo)
-	for _, c := range s.watched {
-		for _, l := range c.layers {
-			l.ask()
-		}
-		c.decode(at, &s.timeline)
-		c.steer(at)
+	if s.draw {
+		s.probe.Enter(probe.DecodeVideo)
+		s.look(at)
 	}
 	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
@@ -200,14 +206,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
-			c.ended, c.seen, c.drawn = t.ended, false, false
-			c.adopt()
-			c.beat = t.pulse()
-			c.beat.idle = c.idle()
-			for _, l := range c.layers {
-				l.pull(now, at+1)
-			}
-			c.prefer(at, s.cfg.FrameRate)
+			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -285,8 +284,25 @@ func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.past.addTrack(r)
 }
 
-// composeAt draws and encodes the frame at position pos, local time at.
-func (s *session) composeAt(pos, at timebase.Ticks) error {
+// pictureAt draws and encodes the frame at position pos, local time at, or
+// repeats the picture before it.
+func (s *session) pictureAt(pos, at timebase.Ticks) error {
+	s.stats.Frames++
+	if s.draw {
+		if err := s.compose(pos, at); err != nil {
+			return err
+		}
+	} else {
+		s.examine(pos)
+		s.stats.RepeatedFrames++
+		s.stats.HeldFrames++
+	}
+	s.probe.Composed(s.frame, s.canvas)
+	return s.out.video(s.canvas, s.frame)
+}
+
+// compose draws the picture of the frame at position pos, local time at.
+func (s *session) compose(pos, at timebase.Ticks) error {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
@@ -302,12 +318,11 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	if err != nil {
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
 	}
-	s.stats.Frames++
+	s.canvas = canvas
 	if len(changed) == 0 {
 		s.stats.RepeatedFrames++
 	}
-	s.probe.Composed(s.frame, canvas)
-	return s.out.video(canvas, s.frame)
+	return nil
 }
 
 // mixTo mixes and encodes the sound between two positions.
