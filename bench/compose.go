@@ -59,7 +59,7 @@ func (j Job) compose(ctx context.Context) (report, error) {
 			s.Stages[stage.String()] = d.Seconds() / seconds
 		}
 	}
-	s.Stages[probe.Other.String()] += used.Seconds() / seconds // of other threads
+	s.Stages[stageRuntime] = used.Seconds() / seconds
 	return report{Sample: s}, nil
 }
 

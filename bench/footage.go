@@ -141,16 +141,16 @@ func (f *footage) camera(i int) source {
 }
 
 // meeting is a fixed camera over a street (parts of one of 10 frames/s), or a
-// picture before which the camera trembles a little; with the noise of a sensor,
-// as the former has been compressed before.
+// still whose middle sways before the rest as a head does; with the noise of a
+// sensor.
 func (f *footage) meeting(i int) source {
-	noise := fmt.Sprintf("noise=alls=4:allf=t:all_seed=%d", i)
+	noise := fmt.Sprintf("noise=alls=3:allf=t:all_seed=%d", i)
 	stills := []string{"messi5.jpg", "fruits.jpg", "leuvenA.jpg", "building.jpg"}
 	if i < len(stills) {
 		return source{
 			[]string{"-loop", "1", "-framerate", "30", "-i", filepath.Join(f.dir, opencvData, stills[i])},
-			"scale=704:396:force_original_aspect_ratio=increase," +
-				"crop=640:360:(iw-640)/2+10*sin(t*0.9):(ih-360)/2+6*sin(t*1.3)," + noise,
+			"scale=640:360:force_original_aspect_ratio=increase,crop=640:360,split[a][b];" +
+				"[b]crop=216:264:212:72[c];[a][c]overlay=x=212+7*sin(t*1.1):y=72+4*sin(t*1.7):eval=frame," + noise,
 		}
 	}
 	corner := [...][2]int{{0, 0}, {128, 0}, {64, 108}, {0, 216}, {128, 216}}[i-len(stills)]

@@ -35,6 +35,10 @@ type Measurement struct {
 	Err string `json:"error,omitempty"`
 }
 
+// stageRuntime is what other threads than the one that records use: Go's
+// scheduler and memory, and whoever stores files.
+const stageRuntime = "runtime"
+
 // Sample is one process that recorded the call.
 type Sample struct {
 	// Seconds is how much was recorded; all else that is per second is of these.

@@ -202,6 +202,16 @@ func commit() string {
 func libraries() map[string]string {
 	v := maps.Clone(codec.Versions())
 	v["go"] = runtime.Version()
+	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
+		Encoder: "libx264", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8, GlobalHeader: true,
+	})
+	if err != nil { // this libavcodec has none
+		return v
+	}
+	defer enc.Close()
+	if _, text, ok := strings.Cut(string(enc.Header()), "x264 - "); ok { // in the stream's SEI
+		v["libx264"], _, _ = strings.Cut(text, " - ")
+	}
 	return v
 }
 

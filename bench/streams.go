@@ -47,7 +47,7 @@ const (
 	// keyNever is a distance between key frames: none comes unasked.
 	keyNever = 1 << 20
 	// recipe is in the names of what is kept, and changes with how it is made.
-	recipe = 1
+	recipe = 3
 )
 
 func (v videoCoding) String() string {
@@ -78,7 +78,8 @@ func (v videoCoding) config() codec.VideoEncoderConfig {
 		}
 	}
 	if v.temporal {
-		kb := v.bitRate / 1000 // cumulative: Chromium gives 40, 60 and 100 %
+		c.Options["error-resilient"] = "default" // or the lower layers can't be decoded without the upper ones
+		kb := v.bitRate / 1000                   // cumulative: Chromium gives 40, 60 and 100 %
 		c.Options["ts-parameters"] = fmt.Sprintf("ts_number_layers=3:ts_target_bitrate=%d,%d,%d:ts_rate_decimator=4,2,1:"+
 			"ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3", kb*4/10, kb*6/10, kb)
 	}
@@ -177,13 +178,13 @@ func pictures(ctx context.Context, s source, size image.Point, count int, do fun
 }
 
 // kept returns what is kept under a name in the cache, or makes it.
-func kept(cache, name string, make func() (coded, error)) (c coded, err error) {
+func kept(cache, name string, encode func() (coded, error)) (c coded, err error) {
 	file := filepath.Join(cache, "streams", fmt.Sprintf("%s-r%d.gob", name, recipe))
 	if f, err := os.Open(file); err == nil {
 		err := gob.NewDecoder(bufio.NewReader(f)).Decode(&c)
 		return c, errors.Join(err, f.Close())
 	}
-	if c, err = make(); err != nil {
+	if c, err = encode(); err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	var data bytes.Buffer

@@ -41,6 +41,7 @@ func (r Run) stages(w io.Writer) error {
 			all = append(all, s.String())
 		}
 	}
+	all = append(all, stageRuntime)
 	t := &table{}
 	t.row(append([]string{"ms per second", "subject"}, all...)...)
 	for _, m := range r.Measurements {
