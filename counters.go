@@ -21,6 +21,7 @@ type Counters struct {
 	Repaired     uint64 // came when asked for again
 	Late         uint64
 	Malformed    uint64
+	Overflowed   uint64
 	DecodeErrors uint64
 	Concealed    time.Duration // of all voices: made up, or silent, for lost packets
 	// Lateness counts frames by how late they were composed: up to 2^n ms at n,
@@ -33,7 +34,11 @@ type Counters struct {
 func (c *Counters) add(d Counters) {
 	c.Frames += d.Frames
 	c.RepeatedFrames += d.RepeatedFrames
+	c.HeldFrames += d.HeldFrames
 	c.LateTicks += d.LateTicks
+	c.StepsDown += d.StepsDown
+	c.StepsUp += d.StepsUp
+	c.Overloaded += d.Overloaded
 	c.CPU += d.CPU
 	c.Unwritten += d.Unwritten
 	c.Recorded += d.Recorded
@@ -43,6 +48,7 @@ func (c *Counters) add(d Counters) {
 	c.Repaired += d.Repaired
 	c.Late += d.Late
 	c.Malformed += d.Malformed
+	c.Overflowed += d.Overflowed
 	c.DecodeErrors += d.DecodeErrors
 	c.Concealed += d.Concealed
 	for i, n := range d.Lateness {
@@ -92,8 +98,10 @@ const countInterval = timebase.Second
 func (r *Recording) count(now timebase.Ticks) {
 	r.counted = now
 	c := r.session.count()
+	r.meter.note(c.Recorded, c.CPU)
 	r.mu.Lock()
 	r.counters = c
+	r.load = Load{r.meter.most(), r.session.ladder.level, r.session.behind.Duration()}
 	r.mu.Unlock()
 }
 
@@ -105,6 +113,7 @@ func (s *session) count() Counters {
 	for _, v := range s.voices {
 		if v != nil {
 			v.feed.layer.count(&c)
+			c.Overflowed += v.feed.overflowed
 			c.DecodeErrors += v.stats.errors
 			c.Concealed += (v.concealed.total + v.missing.total).Duration()
 		}
@@ -148,5 +157,6 @@ func (c *Counters) addTrack(t TrackReport) {
 	c.DecodeErrors += t.DecodeErrors
 	if t.Sound != nil {
 		c.Concealed += t.Sound.Concealed.Total + t.Sound.Missing.Total
+		c.Overflowed += t.Sound.Overflowed
 	}
 }

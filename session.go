@@ -8,6 +8,7 @@ import (
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/mixer"
 )
@@ -44,9 +45,10 @@ type session struct {
 	news    []Event  // about alarms, for the owner to tell
 	gaps    spans
 
-	unwritable int // place in alarms of that about the spool, counted from 1
+	unwritable, slow int // places in alarms of those about the spool, counted from 1
+	overloaded       int // likewise of that about overload
 
-	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
+	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -55,6 +57,14 @@ type session struct {
 	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
+	probe  *probe.Probe
+
+	ladder   ladder
+	overload Overload
+	behind   timebase.Ticks // how late this frame is
+	draw     bool           // it gets a new picture
+	drawn    timebase.Ticks // position of the newest one that did
+	canvas   *image.YCbCr   // with that picture; nil: there is none yet
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -78,6 +88,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
 		frameLen: cfg.frameLen(),
+		ladder:   newLadder(cfg.frameLen()),
 		delay:    timebase.FromDuration(cfg.Delay),
 		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		places:   make(map[string]int),
@@ -114,9 +125,10 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
+	s.plan(now)
 	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
-	if err := s.composeAt(from, at); err != nil {
+	if err := s.pictureAt(from, at); err != nil {
 		return err
 	}
 	if err := s.mixTo(from, to); err != nil {
@@ -159,6 +171,7 @@ func (s *session) refresh(at timebase.Ticks) {
 func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
+	defer s.probe.Enter(s.probe.Enter(probe.Receive))
 	for i := range s.members {
 		m := &s.members[i]
 		s.equip(m.member)
@@ -166,13 +179,11 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
-	for _, c := range s.watched {
-		for _, l := range c.layers {
-			l.ask()
-		}
-		c.decode(at, &s.timeline)
-		c.steer(at)
+	if s.draw {
+		s.probe.Enter(probe.DecodeVideo)
+		s.look(at)
 	}
+	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
 		v.feed.ask()
 		s.play(v)
@@ -195,14 +206,7 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
-			c.ended, c.seen, c.drawn = t.ended, false, false
-			c.adopt()
-			c.beat = t.pulse()
-			c.beat.idle = c.idle()
-			for _, l := range c.layers {
-				l.pull(now, at+1)
-			}
-			c.prefer(at, s.cfg.FrameRate)
+			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -280,8 +284,25 @@ func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.past.addTrack(r)
 }
 
-// composeAt draws and encodes the frame at position pos, local time at.
-func (s *session) composeAt(pos, at timebase.Ticks) error {
+// pictureAt draws and encodes the frame at position pos, local time at, or
+// repeats the picture before it.
+func (s *session) pictureAt(pos, at timebase.Ticks) error {
+	s.stats.Frames++
+	if s.draw {
+		if err := s.compose(pos, at); err != nil {
+			return err
+		}
+	} else {
+		s.examine(pos)
+		s.stats.RepeatedFrames++
+		s.stats.HeldFrames++
+	}
+	s.probe.Composed(s.frame, s.canvas)
+	return s.out.video(s.canvas, s.frame)
+}
+
+// compose draws the picture of the frame at position pos, local time at.
+func (s *session) compose(pos, at timebase.Ticks) error {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
@@ -291,15 +312,17 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 		return err
 	}
 	s.examine(pos)
+	s.probe.Enter(probe.Compose)
 	canvas, changed, err := s.comp.Compose(s.tiles)
+	s.probe.Enter(probe.Other)
 	if err != nil {
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
 	}
-	s.stats.Frames++
+	s.canvas = canvas
 	if len(changed) == 0 {
 		s.stats.RepeatedFrames++
 	}
-	return s.out.video(canvas, s.frame)
+	return nil
 }
 
 // mixTo mixes and encodes the sound between two positions.
@@ -309,7 +332,9 @@ func (s *session) mixTo(from, to timebase.Ticks) error {
 		s.pcm = make([]int16, n)
 	}
 	s.pcm = s.pcm[:last-first]
+	was := s.probe.Enter(probe.Mix)
 	s.mixer.MixAt(first, s.pcm)
+	s.probe.Enter(was)
 	return s.out.audio(s.pcm)
 }
 

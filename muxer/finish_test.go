@@ -165,7 +165,7 @@ func TestFinishRefuses(t *testing.T) {
 		want error
 	}{
 		"empty":           {nil, ErrNoMedia},
-		"zeros":           {make([]byte, 1000), ErrNotChunk},
+		"zeros":           {make([]byte, 1000), ErrNoMedia}, // nothing was written yet
 		"picture":         {[]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), ErrNotChunk},
 		"other mvhd":      {change("mvhd", 4, 0), ErrNotChunk},
 		"other timescale": {change("mvhd", 27, 1), ErrNotChunk},
