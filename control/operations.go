@@ -126,7 +126,7 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 // newRecord makes the record of a recording that has just begun.
 func (s *Server) newRecord(rec *callreel.Recording) record {
 	info := rec.Conversation().Info()
-	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: info.Call}
+	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: s.calls.id(info.ID, info.Call)}
 }
 
 // takeBack ends a recording of which nobody will hear.
