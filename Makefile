@@ -19,6 +19,9 @@ buildvcs = $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 # The browser tests share the two cores of a small machine with nothing else.
 unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found no packages))
 
+# Tests that would take minutes under the race detector.
+long := ^TestLong
+
 .PHONY: help setup setup-tests build demo test lint fmt fuzz bench clean
 
 help: ## list what can be made
@@ -27,8 +30,8 @@ help: ## list what can be made
 demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
-test: setup-tests ## run all tests, and all but the browser tests under the race detector too
-	@$(GO) run ./scripts/gotest "-timeout 15m $(unit)" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race $(unit)"
+test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
+	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel

@@ -11,6 +11,7 @@ import (
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/fault"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -56,7 +57,8 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	if err != nil {
 		return Result{}, err
 	}
-	p := &player{rec: r, clock: clock}
+	p := &player{rec: r, clock: clock, probe: probe.From(ctx)}
+	r.observe(p.probe)
 	r.finish(p.play(ctx, script))
 	res := r.Result()
 	return res, res.Err
@@ -101,13 +103,18 @@ func (c *scriptClock) now() time.Time { return time.Unix(0, c.unix.Load()).UTC()
 type player struct {
 	rec   *Recording
 	clock *scriptClock
+	probe *probe.Probe
 	time  timebase.Ticks // up to which everything is done
 }
 
 // play does what the script says until all of the recording is composed.
 func (p *player) play(ctx context.Context, script Script) error {
+	p.probe.Resume()
+	defer p.probe.Enter(probe.Other)
 	for !p.rec.session.finished() {
+		p.probe.Enter(probe.Replay)
 		step, err := script.Next()
+		p.probe.Enter(probe.Receive)
 		if errors.Is(err, io.EOF) {
 			p.rec.begin(EndShutdown) // unless it was stopped
 			return p.composeUntil(ctx, never)

@@ -75,12 +75,9 @@ func (r *rig) account(res callreel.Result) {
 	}
 }
 
-// TestDiskFailsAnywhere lets the disk fail at each operation on the files of
+// TestLongDiskFailsAnywhere lets the disk fail at each operation on the files of
 // chunks, and for three seconds from each second one on.
-func TestDiskFailsAnywhere(t *testing.T) {
-	if raceEnabled {
-		t.Skip("long")
-	}
+func TestLongDiskFailsAnywhere(t *testing.T) {
 	t.Parallel()
 	whole := disturb(t, &disk{})
 	causes := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}

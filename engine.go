@@ -16,6 +16,7 @@ import (
 	"golang.org/x/image/font/opentype"
 
 	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -163,6 +164,7 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 		e.unregister(cfg.ID)
 		return nil, err
 	}
+	r.observe(probe.From(ctx))
 	return e.launch(r)
 }
 

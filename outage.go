@@ -190,8 +190,8 @@ func (w *writer) hold(index int, info muxer.Info) {
 	})
 }
 
-// probe finds out whether a chunk can be written.
-func (w *writer) probe() {
+// test finds out whether a chunk can be written.
+func (w *writer) test() {
 	g := &w.outage
 	err := w.try()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/Eyevinn/mp4ff/avc"
 
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -29,6 +30,7 @@ type output struct {
 	pcm      []int16 // less than a frame of AAC
 	samples  int64   // position of pcm
 	open     openChunk
+	probe    *probe.Probe
 	*writer
 }
 
@@ -138,7 +140,9 @@ func (o *output) video(canvas *image.YCbCr, n int64) error {
 	if err != nil {
 		return err
 	}
+	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 // once it does.
 func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err error) {
 	if !state.works && !state.probing && !state.full && pos >= state.next {
-		state = o.asked(o.probe)
+		state = o.asked(o.test)
 	}
 	if !state.works || state.full {
 		return false, nil
@@ -184,6 +188,7 @@ func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err erro
 }
 
 func (o *output) writeVideo(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{
 			Data: avc.ConvertByteStreamToNaluSample(p.Data),
@@ -223,7 +228,9 @@ func (o *output) audio(pcm []int16) error {
 }
 
 func (o *output) encodeAudio(n int) error {
+	was := o.probe.Enter(probe.EncodeAudio)
 	packets, err := o.aenc.Encode(o.pcm[:n], o.samples)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
@@ -233,6 +240,7 @@ func (o *output) encodeAudio(n int) error {
 }
 
 func (o *output) writeAudio(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
 		o.open.audio = timebase.FromRate(s.PTS, mixRate)
@@ -258,7 +266,9 @@ func (o *output) finish(frames int64) ([]doneChunk, error) {
 }
 
 func (o *output) flushVideo() error {
+	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
+	o.probe.Enter(was)
 	return errors.Join(o.writeVideo(packets), err)
 }
 

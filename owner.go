@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -29,7 +30,10 @@ func (r *Recording) record() error {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {
-			if err := r.measure(func() error { return r.step(due, now) }); err != nil {
+			if err := r.measure(func() error {
+				r.session.probe.Resume()
+				return r.step(due, now)
+			}); err != nil {
 				return err
 			}
 		}
@@ -66,6 +70,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
+	defer r.session.probe.Enter(r.session.probe.Enter(probe.Other))
 	unwritten := r.session.stats.Unwritten
 	if err := r.session.step(now); err != nil {
 		return err
@@ -82,6 +87,12 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 		r.count(now)
 	}
 	return nil
+}
+
+// observe lets p look into the recording from now on.
+func (r *Recording) observe(p *probe.Probe) {
+	r.session.probe, r.out.probe = p, p
+	p.Encoding(r.out.videoConfig())
 }
 
 // tellNews tells of alarms.

@@ -54,10 +54,7 @@ func (d *depot) crashAt(at time.Duration) crash {
 
 // A recording is killed every 1.1 s: before the first fragment, in chunks and
 // between them, in a pause and after it.
-func TestKilledAtAnyInstant(t *testing.T) {
-	if raceEnabled {
-		t.Skip("long")
-	}
+func TestLongKilledAtAnyInstant(t *testing.T) {
 	dir := t.TempDir()
 	var crashes []crash
 	var start time.Time

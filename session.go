@@ -8,6 +8,7 @@ import (
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/mixer"
 )
@@ -55,6 +56,7 @@ type session struct {
 	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
+	probe  *probe.Probe
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -159,6 +161,7 @@ func (s *session) refresh(at timebase.Ticks) {
 func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
+	defer s.probe.Enter(s.probe.Enter(probe.Receive))
 	for i := range s.members {
 		m := &s.members[i]
 		s.equip(m.member)
@@ -166,6 +169,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
+	s.probe.Enter(probe.DecodeVideo)
 	for _, c := range s.watched {
 		for _, l := range c.layers {
 			l.ask()
@@ -173,6 +177,7 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		c.decode(at, &s.timeline)
 		c.steer(at)
 	}
+	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
 		v.feed.ask()
 		s.play(v)
@@ -291,7 +296,9 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 		return err
 	}
 	s.examine(pos)
+	s.probe.Enter(probe.Compose)
 	canvas, changed, err := s.comp.Compose(s.tiles)
+	s.probe.Enter(probe.Other)
 	if err != nil {
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
 	}
@@ -299,6 +306,7 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	if len(changed) == 0 {
 		s.stats.RepeatedFrames++
 	}
+	s.probe.Composed(s.frame, canvas)
 	return s.out.video(canvas, s.frame)
 }
 
@@ -309,7 +317,9 @@ func (s *session) mixTo(from, to timebase.Ticks) error {
 		s.pcm = make([]int16, n)
 	}
 	s.pcm = s.pcm[:last-first]
+	was := s.probe.Enter(probe.Mix)
 	s.mixer.MixAt(first, s.pcm)
+	s.probe.Enter(was)
 	return s.out.audio(s.pcm)
 }
 
