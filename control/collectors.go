@@ -113,6 +113,9 @@ func describeMedia() descs {
 	d.add("packets_overflowed_total", "RTP packets of sound that were given up because the recorder was too far behind.")
 	d.add("packets_late_total", "RTP packets that came after they had been given up.")
 	d.add("rtp_malformed_total", "Payloads that break their format.")
+	d.add("rtp_excess_total", "RTP packets that were left out because a participant sent too much.")
+	d.add("pictures_oversize_total", "Pictures that had too many pixels to be decoded.")
+	d.add("decode_withheld_total", "Packets and pictures that were not decoded because decoding a participant's cost too much.")
 	d.add("decode_errors_total", "Packets and pictures that could not be decoded.")
 	d.add("concealed_seconds_total", "Sound that was made up, or is silent, for lost packets.")
 	return d
@@ -128,6 +131,9 @@ func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
 	c.counter(to, "packets_overflowed_total", float64(t.Overflowed))
 	c.counter(to, "packets_late_total", float64(t.Late))
 	c.counter(to, "rtp_malformed_total", float64(t.Malformed))
+	c.counter(to, "rtp_excess_total", float64(t.Excess))
+	c.counter(to, "pictures_oversize_total", float64(t.Oversize))
+	c.counter(to, "decode_withheld_total", float64(t.Withheld))
 	c.counter(to, "decode_errors_total", float64(t.DecodeErrors))
 	c.counter(to, "concealed_seconds_total", t.Concealed.Seconds())
 }
