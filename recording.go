@@ -41,6 +41,7 @@ type Recording struct {
 	capturing sync.WaitGroup // until it is closed
 	parcel    *parcel
 	delivery  delivery
+	suspended bool           // it is not to end, but to go on elsewhere
 	stale     bool           // the manifest is, as to the roster
 	unsaved   bool           // it could not be written
 	saved     timebase.Ticks // when it was, local time

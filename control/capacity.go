@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/token"
 )
@@ -39,7 +38,7 @@ type capacity struct {
 type load struct{ mean, most, sum float64 } // cores, by those that run
 
 // loadOf measures recordings. Those that have just begun are not counted.
-func loadOf(recordings []*callreel.Recording) (l load, measured int) {
+func loadOf(recordings []Recording) (l load, measured int) {
 	for _, r := range recordings {
 		c := r.Counters()
 		if c.Recorded < minMeasured {
@@ -58,14 +57,14 @@ func loadOf(recordings []*callreel.Recording) (l load, measured int) {
 
 // measure finds out what there is room for.
 func (s *Server) measure() capacity {
-	recordings, totals := s.cfg.Engine.Recordings(), s.cfg.Engine.Totals()
+	recordings, totals := s.host.Recordings(), s.host.Totals()
 	c := capacity{Running: len(recordings), Maximum: s.cfg.Engine.MaxRecordings(), Cores: cpu.Cores()}
 	l, measured := loadOf(recordings)
 	if measured == 0 && totals.Recorded >= minMeasured { // by those that ran
 		l.mean = totals.CPU.Seconds() / totals.Recorded.Seconds()
 	}
 	if totals.CPU > 0 { // receiving, deciphering and delivering are not the recordings' own
-		l.mean *= min(max(cpu.Process().Seconds()/totals.CPU.Seconds(), 1), maxBesides)
+		l.mean *= min(max(s.host.Usage().CPU.Seconds()/totals.CPU.Seconds(), 1), maxBesides)
 	}
 	c.CoresPerRecording = hundredths(l.mean)
 	c.CoresUsed = hundredths(l.mean * float64(c.Running))

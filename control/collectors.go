@@ -35,7 +35,8 @@ func (d descs) gauge(to chan<- prometheus.Metric, name string, value float64, la
 
 // engineCollector tells of recordings and what they cost.
 type engineCollector struct {
-	engine *callreel.Engine
+	engine *callreel.Engine // whose spool it is
+	host   Host
 	descs
 }
 
@@ -61,15 +62,15 @@ func describeEngine() descs {
 
 // Collect asks the engine.
 func (c engineCollector) Collect(to chan<- prometheus.Metric) {
-	recordings := c.engine.Recordings()
+	recordings := c.host.Recordings()
 	states := make(map[callreel.State]int)
 	for _, r := range recordings {
-		states[r.State()]++
+		states[r.Result().State]++
 	}
 	for _, s := range []callreel.State{callreel.Starting, callreel.Active, callreel.Paused, callreel.Stopping} {
 		c.gauge(to, "recordings", float64(states[s]), s.String())
 	}
-	t := c.engine.Totals()
+	t := c.host.Totals()
 	c.counter(to, "recordings_started_total", float64(t.Started))
 	c.counter(to, "recordings_refused_total", float64(t.Refused))
 	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError, callreel.EndInterrupted} {
@@ -109,7 +110,7 @@ func lateness(desc *prometheus.Desc, t callreel.Counters) prometheus.Metric {
 
 // mediaCollector tells what was received of tracks.
 type mediaCollector struct {
-	engine *callreel.Engine
+	host Host
 	descs
 }
 
@@ -127,7 +128,7 @@ func describeMedia() descs {
 
 // Collect asks the engine.
 func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
-	t := c.engine.Totals()
+	t := c.host.Totals()
 	c.counter(to, "packets_received_total", float64(t.Packets))
 	c.counter(to, "packets_lost_total", float64(t.Lost))
 	c.counter(to, "packets_recovered_total", float64(t.Recovered), "redundancy")
@@ -147,7 +148,7 @@ type queue struct {
 
 // queues are those of the server.
 func (s *Server) queues() map[string]queue {
-	uploads, events := s.cfg.Engine.Deliveries(), s.events.Stats()
+	uploads, events := s.host.Deliveries(), s.events.Stats()
 	age := time.Duration(0)
 	if !events.Oldest.IsZero() {
 		age = max(0, time.Since(events.Oldest))

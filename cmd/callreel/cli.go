@@ -31,6 +31,7 @@ type commands struct {
 	Simulate      simulateCmd      `cmd:"" help:"Let simulated participants join a call over WebRTC."`
 	Compose       composeCmd       `cmd:"" help:"Make an MP4 of a call that callreel serve --capture kept."`
 	Inspect       inspectCmd       `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
+	Worker        workerCmd        `cmd:"" hidden:"" help:"Hold a call: callreel serve starts it."`
 	Version       versionCmd       `cmd:"" help:"Print the versions of callreel and its libraries."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version of callreel."`

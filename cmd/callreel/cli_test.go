@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "worker" { // of a server in a test
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
 	for _, v := range os.Environ() { // settings of whoever tests
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "CALLREEL_") {
 			_ = os.Unsetenv(name)
