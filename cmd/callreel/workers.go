@@ -2,28 +2,37 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/control"
+	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/worker"
 )
 
 // workerFlags say how calls are kept apart.
 type workerFlags struct {
-	Workers      bool     `help:"Keep each call, its connections and its recording, in a process of its own." default:"true" negatable:""`
-	WorkerMemory byteSize `help:"Memory that the process of a call may hold; more ends it, and the recording goes on in another one. 0: no limit." default:"1GiB"`
+	Workers       bool     `help:"Keep each call, its connections and its recording, in a process of its own." default:"true" negatable:""`
+	WorkerMemory  byteSize `help:"Memory that the process of a call may hold; more ends it, and the recording goes on in another one. 0: no limit." default:"1GiB"`
+	WorkerUser    string   `help:"User that the processes of calls run as, if the server is root's." placeholder:"NAME"`
+	WorkerSandbox bool     `help:"Take from the processes of calls what they don't need, as far as the kernel can (landlock, seccomp)." default:"true" negatable:""`
 }
 
 // workerConfig is how a server's workers are.
 type workerConfig struct {
-	memory  int64
-	command []string // nil: this program
+	memory    int64
+	noSandbox bool
+	user      *syscall.Credential // nil: that of the server
 }
 
 // config returns nil if there are to be none.
@@ -31,7 +40,21 @@ func (f workerFlags) config() (*workerConfig, error) {
 	if !f.Workers {
 		return nil, nil
 	}
-	return &workerConfig{memory: int64(f.WorkerMemory)}, nil
+	c := &workerConfig{memory: int64(f.WorkerMemory), noSandbox: !f.WorkerSandbox}
+	if f.WorkerUser == "" {
+		return c, nil
+	}
+	if os.Geteuid() != 0 {
+		return nil, fault.Caller.Wrap(errors.New("--worker-user: only root can run workers as somebody else"))
+	}
+	who, err := user.Lookup(f.WorkerUser)
+	if err != nil {
+		return nil, fault.Caller.Wrap(fmt.Errorf("--worker-user: %w", err))
+	}
+	uid, err1 := strconv.ParseUint(who.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(who.Gid, 10, 32)
+	c.user = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return c, errors.Join(err1, err2)
 }
 
 // host makes the pool of workers, if there is to be one.
@@ -47,13 +70,16 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Workers.own(spool, stored); err != nil {
+		return nil, err
+	}
 	s.pool, err = worker.New(worker.Config{
-		Engine: s.Engine, Build: version(), Command: cfg.Workers.command,
+		Engine: s.Engine, Build: version(), Credential: cfg.Workers.user,
 		Env:     workerEnv(os.Environ(), strings.Contains(stored, "://")),
 		OnEvent: func(e callreel.Event) { cfg.observe(s, e) },
 		Settings: worker.Settings{
 			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
-			Media: worker.MediaOf(cfg.WHIP), Memory: cfg.Workers.memory,
+			Media: worker.MediaOf(cfg.WHIP), Memory: cfg.Workers.memory, NoSandbox: cfg.Workers.noSandbox,
 		},
 		MaxRecordings: cfg.MaxRecordings,
 		UDP:           cfg.WHIP.UDP, TCP: cfg.WHIP.TCP,
@@ -63,6 +89,23 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 		return nil, err
 	}
 	return s.pool, nil
+}
+
+// own gives the workers' user the spool with what is in it, and a store that is a
+// directory.
+func (c *workerConfig) own(spool, stored string) error {
+	if c.user == nil {
+		return nil
+	}
+	give := func(name string) error { return os.Lchown(name, int(c.user.Uid), int(c.user.Gid)) }
+	var errs []error
+	if !strings.Contains(stored, "://") {
+		errs = append(errs, os.MkdirAll(stored, 0o750), give(stored))
+	}
+	errs = append(errs, os.MkdirAll(spool, 0o750), filepath.WalkDir(spool, func(name string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, give(name))
+	}))
+	return errors.Join(errs...)
 }
 
 // absolute returns a location that does not depend on the directory of the process.

@@ -78,8 +78,11 @@ func inherited(fd uintptr) (net.Conn, error) {
 // open makes what the worker is for.
 func (c *child) open() (err error) {
 	s := c.order.Settings
-	limit(c.order, c.log)
+	limit(c.order)
 	if c.store, err = bucket.Open(context.Background(), s.Storage); err != nil {
+		return err
+	}
+	if err := c.confine(); err != nil {
 		return err
 	}
 	c.engine, err = callreel.New(callreel.Config{
@@ -135,16 +138,29 @@ func inheritedLink(fd uintptr, addr string) (conn *net.UnixConn, at netip.AddrPo
 }
 
 // limit keeps the worker within what it may use.
-func limit(o order, log *slog.Logger) {
+func limit(o order) {
 	if o.Settings.Memory > 0 {
 		debug.SetMemoryLimit(o.Settings.Memory / 5 * 4) // what codecs hold is not Go's, and comes on top
 	}
 	if o.Processors > 0 {
 		runtime.GOMAXPROCS(o.Processors)
 	}
-	for what, err := range confine() {
-		log.Warn("a limit is not in force", "limit", what, "error", err)
+}
+
+// confine takes from the worker what it does not need. Where the system can't do
+// that, it is told and the call recorded all the same.
+func (c *child) confine() error {
+	box := sandboxFor(c.order.Settings)
+	if err := box.makeDirs(); err != nil {
+		return err
 	}
+	if c.order.Settings.NoSandbox {
+		return nil
+	}
+	for what, err := range box.confine() {
+		c.log.Warn("a part of the sandbox is not in force", "part", what, "error", err)
+	}
+	return nil
 }
 
 // sink is the one conversation that there is here.

@@ -24,6 +24,8 @@ type Settings struct {
 	Media          Media
 	// Memory is how many bytes a worker may hold. Zero means no limit.
 	Memory int64
+	// NoSandbox leaves workers all that this user may do.
+	NoSandbox bool
 }
 
 // Media is how publishers connect to a worker: see whip.Config.

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package worker
-
-import "iter"
-
-// confine does nothing.
-func confine() iter.Seq2[string, error] { return func(func(string, error) bool) {} }
