@@ -18,6 +18,8 @@ const (
 	maxMisses = 10
 	// retireTime is how long a worker may take to end that has nothing to do.
 	retireTime = 10 * time.Second
+	// restTime is how long it takes until a worker is started again that failed to.
+	restTime = 300 * time.Millisecond
 	// lostKept is for how long it is known that a call's connections were lost.
 	lostKept = time.Hour
 )
@@ -218,11 +220,22 @@ func (p *Pool) goOn(r *recording) {
 			return
 		case errors.Is(err, errGone):
 			p.log.Error("a recording could not go on", "recording", r.id, "error", err)
+			p.rest()
 			continue
 		}
 		p.log.Error("a recording can't go on", "recording", r.id, "error", err)
 		p.takeOver(r)
 		return
+	}
+}
+
+// rest waits a moment, before something is tried again.
+func (p *Pool) rest() {
+	timer := time.NewTimer(restTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.done.Done():
 	}
 }
 

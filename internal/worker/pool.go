@@ -171,11 +171,28 @@ func (p *Pool) acquire(ctx context.Context, conversation string) (*worker, error
 	}
 	w.enter()
 	p.mu.Unlock()
-	if err := w.answers(ctx); err != nil {
-		w.leave()
-		return nil, err
+	err := w.answers(ctx)
+	if err == nil {
+		return w, nil
 	}
-	return w, nil
+	w.leave()
+	if w.failedToStart() { // the next one to ask gets another
+		select {
+		case <-w.buried:
+		case <-ctx.Done():
+		}
+	}
+	return nil, err
+}
+
+// failedToStart reports whether the worker is known not to have started.
+func (w *worker) failedToStart() bool {
+	select {
+	case <-w.ready:
+		return w.err != nil
+	default:
+		return false
+	}
 }
 
 // answers waits until the worker does.
