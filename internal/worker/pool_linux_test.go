@@ -311,7 +311,7 @@ func TestOrphan(t *testing.T) {
 	r := newRig(t, nil)
 	_, err := r.Start(t.Context(), small("room"))
 	r.must(err)
-	w := r.all()[0]
+	w, run := r.all()[0], r.Run("room")
 	_ = w.conn.Close()
 	begin := time.Now()
 	<-w.gone
@@ -322,4 +322,7 @@ func TestOrphan(t *testing.T) {
 		t.Errorf("it ended with %v", w.exit)
 	}
 	r.eventually("the recording to go on", func() bool { return r.log.has("goes on") })
+	if r.Run("room") == run || r.Run("other") != run {
+		t.Error("pages do not see that the connections are gone")
+	}
 }
