@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -15,6 +15,7 @@ const idleCheck = time.Second
 
 // run owns the recording until it has ended.
 func (r *Recording) run() {
+	r.out.start()
 	err := r.record()
 	close(r.deaf)
 	if r.suspended {
@@ -32,14 +33,18 @@ func (r *Recording) record() error {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {
-			if err := r.measure(func() error { return r.step(due, now) }); err != nil {
+			if err := r.measure(func() error {
+				r.session.probe.Resume()
+				return r.step(due, now)
+			}); err != nil {
 				return err
 			}
+			r.watchLoad(due, now)
 		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
-		timer.Reset(r.pausing(now))
+		timer.Reset(r.pausing(r.eng.clock.now()))
 		r.obey(timer.C)
 	}
 	return nil
@@ -47,7 +52,7 @@ func (r *Recording) record() error {
 
 // measure counts the CPU time that do takes.
 func (r *Recording) measure(do func() error) error {
-	spent, err := cpu.Measure(do)
+	spent, err := r.eng.measure(do)
 	r.session.stats.CPU += spent
 	return err
 }
@@ -69,6 +74,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
+	defer r.session.probe.Enter(r.session.probe.Enter(probe.Other))
 	unwritten := r.session.stats.Unwritten
 	if err := r.session.step(now); err != nil {
 		return err
@@ -87,6 +93,22 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	return nil
 }
 
+// observe lets p look into the recording from now on.
+func (r *Recording) observe(p *probe.Probe) {
+	r.session.probe, r.out.probe = p, p
+	p.Encoding(r.out.videoConfig())
+}
+
+// watchLoad takes in how long the frame took that was due at a time and begun at another.
+func (r *Recording) watchLoad(due, begin timebase.Ticks) {
+	now := r.eng.clock.now()
+	if r.session.watchLoad(due, begin, now) {
+		r.tellNews()
+		r.update(true)
+		r.count(now)
+	}
+}
+
 // tellNews tells of alarms.
 func (r *Recording) tellNews() {
 	for _, e := range r.session.news {
@@ -102,7 +124,7 @@ func (r *Recording) update(all bool) {
 		res = r.describe()
 		r.shown = r.session.version
 	}
-	res.Duration, res.Stats = r.session.position().Duration(), r.past.stats.plus(r.session.stats)
+	res.Duration, res.Stats = r.out.status().written.Duration(), r.past.stats.plus(r.session.stats)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -111,11 +133,12 @@ func (r *Recording) update(all bool) {
 // describe tells what the recording has come to so far.
 func (r *Recording) describe() Result {
 	s := r.session
+	out := r.out.status()
 	res := Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
-		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
+		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
-		Unwritten: r.past.unwritten.plus(r.out.outage.missing.report()),
+		Unwritten: r.past.unwritten.plus(out.missing.report()), Overload: r.past.overload.plus(s.overload),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -126,11 +149,21 @@ func (r *Recording) people() []ParticipantInfo {
 	return slices.Concat(r.past.people, r.conv.infos(r.session.stays))
 }
 
-// obey takes one message, or returns at the next tick.
+// obey takes one message, or returns at the next tick. Where ticks are late,
+// messages don't wait for them.
 func (r *Recording) obey(tick <-chan time.Time) {
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply()
+		c.reply <- answer{c.apply(), r.out.barrier()}
+		return
+	case why := <-r.stop:
+		r.begin(why)
+		return
+	default:
+	}
+	select {
+	case c := <-r.commands:
+		c.reply <- answer{c.apply(), r.out.barrier()}
 	case why := <-r.stop:
 		r.begin(why)
 	case <-tick:
@@ -153,8 +186,11 @@ func (r *Recording) begin(why EndReason) {
 // watch ends the recording when nobody has been in the call for long enough, and
 // shows that it is still there while nothing is written.
 func (r *Recording) watch(now timebase.Ticks) {
-	if r.session.timeline.paused() && now-r.saved >= manifestWhilePaused {
-		r.save()
+	if r.session.timeline.paused() {
+		if now-r.saved >= manifestWhilePaused {
+			r.save()
+		}
+		r.out.do(r.out.flush)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -181,6 +217,7 @@ func (r *Recording) finish(failure error) {
 	r.endCapture()
 	chunks, err := r.out.finish(s.frame)
 	s.watchOutput(true)
+	s.alarmOverload(true)
 	r.tellNews()
 	r.count(r.eng.clock.now())
 	for _, c := range chunks {
@@ -200,9 +237,11 @@ func (r *Recording) publish(failure error) {
 	}
 	r.closeCapture()
 	res := r.describe()
+	res.Duration = r.session.position().Duration()
 	report := r.session.report(res.Participants)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
+	report.Ticks.Overload = res.Overload
 	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)

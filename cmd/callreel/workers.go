@@ -81,8 +81,7 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
 			Media: worker.MediaOf(cfg.WHIP), Memory: cfg.Workers.memory, NoSandbox: cfg.Workers.noSandbox,
 		},
-		MaxRecordings: cfg.MaxRecordings,
-		UDP:           cfg.WHIP.UDP, TCP: cfg.WHIP.TCP,
+		UDP: cfg.WHIP.UDP, TCP: cfg.WHIP.TCP,
 		Logger: cfg.Log,
 	})
 	if err != nil {

@@ -268,7 +268,7 @@ func (c *child) look() status {
 }
 
 func statusOf(rec *callreel.Recording) recordingStatus {
-	return recordingStatus{wireResult(rec.Result()), rec.Counters()}
+	return recordingStatus{wireResult(rec.Result()), rec.Counters(), rec.Load()}
 }
 
 // start starts a recording.

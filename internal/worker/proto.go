@@ -91,6 +91,7 @@ type call struct {
 type recordingStatus struct {
 	Result   result
 	Counters callreel.Counters
+	Load     callreel.Load
 }
 
 // result is a Result with what its documents leave out, but for the report.

@@ -38,6 +38,7 @@ type snapshot struct {
 
 func (s snapshot) Result() callreel.Result     { return s.status.Result.result() }
 func (s snapshot) Counters() callreel.Counters { return s.status.Counters }
+func (s snapshot) Load() callreel.Load         { return s.status.Load }
 
 // change tells those who wait that something is another way; the pool's lock is held.
 func (r *recording) change() {

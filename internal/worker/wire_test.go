@@ -72,31 +72,6 @@ func TestEventsArrive(t *testing.T) {
 	}
 }
 
-// Whoever was in the call has left it when the process is gone.
-func TestRoster(t *testing.T) {
-	at, ann, bob := time.Now(), callreel.ParticipantInfo{ID: "ann", Joined: time.Unix(1, 0)}, callreel.ParticipantInfo{ID: "bob", Joined: time.Unix(2, 0)}
-	var r roster
-	if r.lost("room", at) != nil {
-		t.Error("nobody was there")
-	}
-	for _, e := range []callreel.Event{
-		{Type: callreel.CallStarted, Call: "c"},
-		{Type: callreel.ParticipantJoined, Participant: &ann},
-		{Type: callreel.ParticipantJoined, Participant: &bob},
-		{Type: callreel.ParticipantLeft, Participant: &ann},
-	} {
-		r.note(e)
-	}
-	told := r.lost("room", at)
-	if len(told) != 2 || told[0].Type != callreel.ParticipantLeft || told[0].Participant.ID != "bob" || told[1].Type != callreel.CallEnded || told[1].Call != "c" {
-		t.Errorf("%+v", told)
-	}
-	r.note(callreel.Event{Type: callreel.CallEnded})
-	if r.lost("room", at) != nil {
-		t.Error("it has ended")
-	}
-}
-
 func TestLogLines(t *testing.T) {
 	var out strings.Builder
 	l := logLines{log: slog.New(slog.NewTextHandler(&out, nil)).With("conversation", "room"), pid: func() int { return 7 }}
