@@ -1,0 +1,220 @@
+package callreel_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/muxer"
+)
+
+var losses = flag.Int("losses", 1, "how often the power is lost after each operation on the disk")
+
+// lossyRecording records 12 s in two chunks, with a pause, on a disk that is
+// watched. Nothing can be stored, until the recording has ended.
+func lossyRecording(t *testing.T, disk *lossyDisk, set func(*callreel.RecordingConfig)) {
+	d := newDepot(t, t.TempDir(), failing(errAway))
+	d.eng.Watch(disk, disk.wrap)
+	cfg := tinyConfig()
+	cfg.ID = "lossy"
+	set(&cfg)
+	ann := person(d.conversation("room"), 1, time.Now())
+	ann.noVideo = true
+	leave := d.join(ann)
+	rec := d.start(cfg)
+	time.Sleep(4 * time.Second)
+	if err := rec.Pause(t.Context()); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(time.Second)
+	if err := rec.Resume(t.Context()); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(8 * time.Second)
+	d.store.set(willing)
+	if _, err := rec.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	leave()
+	d.close()
+}
+
+// TestPowerLoss loses the power after each operation on the spool, and with it
+// any part of what was not synced. What was synced is recovered, as it was
+// written; nothing is refused; and doing it twice gives the same.
+func TestPowerLoss(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	disk := newLossyDisk()
+	synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
+	log := disk.ops()
+	t.Logf("%d operations", len(log))
+	for n := range len(log) + 1 {
+		for i := range *losses {
+			if err := losePower(t, log[:n], seed+uint64(n)<<8+uint64(i)); err != nil {
+				t.Errorf("after operation %d, seed %d: %v", n, seed+uint64(n)<<8+uint64(i), err)
+			}
+		}
+	}
+}
+
+// TestPowerLossIsNoticed leaves out a kind of sync: then something is lost.
+func TestPowerLossIsNoticed(t *testing.T) {
+	t.Parallel()
+	for _, skip := range []string{"sync", "syncdir"} {
+		disk := newLossyDisk()
+		synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
+		log := disk.ops()
+		noticed := 0
+		for n := len(log) / 3; n < len(log) && noticed == 0; n += 3 {
+			seen := slices.DeleteFunc(slices.Clone(log[:n]), func(op diskOp) bool { return op.kind == skip })
+			if losePowerExpecting(t, seen, platterOf(log[:n]), uint64(n)) != nil {
+				noticed++
+			}
+		}
+		if noticed == 0 {
+			t.Errorf("that %s is left out is not noticed", skip)
+		}
+	}
+}
+
+// losePower loses the power after some operations and recovers what is left.
+func losePower(t *testing.T, log []diskOp, seed uint64) error {
+	return losePowerExpecting(t, log, platterOf(log), seed)
+}
+
+// losePowerExpecting does so, and compares with what should be durable.
+func losePowerExpecting(t *testing.T, log []diskOp, want platter, seed uint64) (failed error) {
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	spool := filepath.Join(dir, "spool")
+	if err := os.Mkdir(spool, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	platterOf(log).lose(t, rand.New(rand.NewPCG(seed, 0)), spool)
+	synctest.Test(t, func(t *testing.T) {
+		first := newDepot(t, dir, failing(errAway))
+		once, err := first.eng.Recover(t.Context())
+		if err != nil {
+			failed = fmt.Errorf("recover: %w", err)
+		}
+		synctest.Wait()
+		_ = first.eng.Close(context.Background())
+		all := len(first.left()) == 0 // everything was in the store already
+		second := newDepot(t, dir, willing)
+		twice, err := second.eng.Recover(t.Context())
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("recover again: %w", err)
+		}
+		synctest.Wait()
+		second.close()
+		if failed == nil && len(second.left()) > 0 {
+			failed = fmt.Errorf("the spool has %q", second.left())
+		}
+		if failed == nil && !all {
+			failed = sameTwice(once, twice)
+		}
+	})
+	if failed == nil {
+		failed = want.recovered(t, filepath.Join(dir, "store"))
+	}
+	return failed
+}
+
+func sameTwice(once, twice []callreel.Result) error {
+	sum := func(all []callreel.Result) string {
+		var b strings.Builder
+		for _, r := range all {
+			fmt.Fprintln(&b, r.ID, r.Duration, r.EndReason, r.Chunks, r.Pauses)
+		}
+		return b.String()
+	}
+	if a, b := sum(once), sum(twice); a != b {
+		return fmt.Errorf("recovered\n%s and then\n%s", a, b)
+	}
+	return nil
+}
+
+// recovered checks that what is durable of the media was stored as it was
+// written, or has been stored before.
+func (m platter) recovered(t *testing.T, store string) error {
+	for name, inode := range m.names {
+		f := m.files[inode]
+		if path.Ext(name) != ".mp4" || f == nil {
+			continue
+		}
+		if slices.ContainsFunc(m.pending, func(op diskOp) bool { return op.kind == "remove" && op.name == name }) {
+			continue // it was in the store
+		}
+		durable, _ := muxer.Examine(bytes.NewReader(f.durable), int64(len(f.durable)))
+		got, err := os.ReadFile(filepath.Join(store, name))
+		if err != nil && durable.Fragments > 0 {
+			return err
+		}
+		if err != nil {
+			continue
+		}
+		found, err := muxer.Examine(bytes.NewReader(got), int64(len(got)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if found.Fragments < durable.Fragments || found.Duration < durable.Duration {
+			return fmt.Errorf("%s: %+v of %+v are there", name, found, durable)
+		}
+		if n := mediaEnd(got); !bytes.Equal(mediaIn(got[:n]), mediaIn(f.written)[:len(mediaIn(got[:n]))]) {
+			return fmt.Errorf("%s has other media than was written", name)
+		}
+		if rand.IntN(50) == 0 {
+			ffmpeg(t, "-i", filepath.Join(store, name), "-f", "null", "-")
+		}
+	}
+	return nil
+}
+
+// boxesOf calls f with the boxes of a file.
+func boxesOf(b []byte, f func(name string, at int, body []byte)) {
+	for at := 0; at+8 <= len(b); {
+		size := int(binary.BigEndian.Uint32(b[at:]))
+		if size < 8 || at+size > len(b) {
+			return
+		}
+		f(string(b[at+4:at+8]), at, b[at+8:at+size])
+		at += size
+	}
+}
+
+// mediaIn is all that is in the mdat boxes of a file.
+func mediaIn(b []byte) (all []byte) {
+	boxesOf(b, func(name string, _ int, body []byte) {
+		if name == "mdat" {
+			all = append(all, body...)
+		}
+	})
+	return all
+}
+
+// mediaEnd is where the media of a file ends.
+func mediaEnd(b []byte) (end int) {
+	boxesOf(b, func(name string, at int, body []byte) {
+		if name == "mdat" {
+			end = at + 8 + len(body)
+		}
+	})
+	return end
+}
