@@ -22,7 +22,6 @@ type lossyDisk struct {
 	log   []diskOp
 	names map[string]int // of the files and directories there are: their numbers
 	next  int
-	skip  string // a kind of sync that is left out
 }
 
 // diskOp is something that was done.
@@ -55,8 +54,6 @@ func (d *lossyDisk) note(op diskOp) {
 		delete(d.names, op.name)
 	case "remove":
 		delete(d.names, op.name)
-	case d.skip:
-		return
 	}
 	d.log = append(d.log, op)
 }

@@ -51,10 +51,10 @@ func lossyRecording(t *testing.T, disk *lossyDisk, set func(*callreel.RecordingC
 	d.close()
 }
 
-// TestPowerLoss loses the power after each operation on the spool, and with it
+// TestLongPowerLoss loses the power after each operation on the spool, and with it
 // any part of what was not synced. What was synced is recovered, as it was
 // written; nothing is refused; and doing it twice gives the same.
-func TestPowerLoss(t *testing.T) {
+func TestLongPowerLoss(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -71,22 +71,34 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// TestPowerLossIsNoticed leaves out a kind of sync: then something is lost.
-func TestPowerLossIsNoticed(t *testing.T) {
+// TestLongPowerLossIsNoticed leaves out kinds of syncs: then something is lost.
+func TestLongPowerLossIsNoticed(t *testing.T) {
 	t.Parallel()
-	for _, skip := range []string{"sync", "syncdir"} {
-		disk := newLossyDisk()
-		synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
-		log := disk.ops()
-		noticed := 0
-		for n := len(log) / 3; n < len(log) && noticed == 0; n += 3 {
-			seen := slices.DeleteFunc(slices.Clone(log[:n]), func(op diskOp) bool { return op.kind == skip })
-			if losePowerExpecting(t, seen, platterOf(log[:n]), uint64(n)) != nil {
-				noticed++
+	disk := newLossyDisk()
+	synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
+	log := disk.ops()
+	for name, c := range map[string]struct {
+		from, step, tries int // of the operations after which the power is lost
+		without           func(i int) bool
+	}{
+		"of files":         {len(log) / 3, 3, 1, func(i int) bool { return log[i].kind == "sync" }},
+		"of directories":   {len(log) / 3, 3, 1, func(i int) bool { return log[i].kind == "syncdir" }},
+		"after a deletion": {len(log) - 8, 1, 30, func(i int) bool { return i > 0 && log[i].kind == "syncdir" && log[i-1].kind == "remove" }},
+	} {
+		noticed := false
+		for n := c.from; n <= len(log) && !noticed; n += c.step {
+			var seen []diskOp
+			for i, op := range log[:n] {
+				if !c.without(i) {
+					seen = append(seen, op)
+				}
+			}
+			for i := 0; i < c.tries && !noticed; i++ {
+				noticed = losePowerExpecting(t, seen, platterOf(log[:n]), uint64(n*100+i)) != nil
 			}
 		}
-		if noticed == 0 {
-			t.Errorf("that %s is left out is not noticed", skip)
+		if !noticed {
+			t.Errorf("that syncs %s are left out is not noticed", name)
 		}
 	}
 }
