@@ -290,4 +290,32 @@ func (m platter) lose(t *testing.T, r *rand.Rand, dir string) {
 	}
 }
 
+// settle makes the directory dir of a disk, with all that was done to the platter
+// durable.
+func (m platter) settle(t *testing.T, d *lossyDisk, dir string) {
+	t.Helper()
+	for _, op := range m.pending {
+		op.rename(m.names)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.names)) {
+		f, err := m.files[m.names[name]], error(nil)
+		at := filepath.Join(dir, name)
+		if f == nil {
+			if name != "." {
+				d.note(diskOp{kind: "mkdir", name: name})
+			}
+			err = os.MkdirAll(at, 0o700)
+		} else {
+			d.note(diskOp{kind: "create", name: name})
+			d.note(diskOp{kind: "write", inode: d.number(name), data: f.written})
+			d.note(diskOp{kind: "sync", inode: d.number(name)})
+			err = os.WriteFile(at, f.written, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.note(diskOp{kind: "syncdir", name: path.Dir(name)})
+	}
+}
+
 var _ storage.Disk = (*lossyDisk)(nil)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,17 +58,100 @@ func lossyRecording(t *testing.T, disk *lossyDisk, set func(*callreel.RecordingC
 func TestLongPowerLoss(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	disk := newLossyDisk()
-	synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
-	log := disk.ops()
-	t.Logf("%d operations", len(log))
-	for n := range len(log) + 1 {
+	for name, c := range map[string]struct {
+		interval time.Duration
+		step     int
+	}{"each fragment is synced": {0, 1}, "every three seconds": {3 * time.Second, 3}, "at the end": {-1, 3}} {
+		t.Run(name, func(t *testing.T) {
+			disk := newLossyDisk()
+			synctest.Test(t, func(t *testing.T) {
+				lossyRecording(t, disk, func(cfg *callreel.RecordingConfig) { cfg.SyncInterval = c.interval })
+			})
+			losePowerAfterEach(t, disk.ops(), 0, c.step, seed)
+		})
+	}
+	t.Run("while it recovers", func(t *testing.T) {
+		disk := newLossyDisk()
+		synctest.Test(t, func(t *testing.T) { lossyRecording(t, disk, func(*callreel.RecordingConfig) {}) })
+		log := disk.ops()
+		again := newLossyDisk()
+		dir := t.TempDir()
+		platterOf(log[:len(log)*6/10]).settle(t, again, filepath.Join(dir, "spool"))
+		from := len(again.ops())
+		synctest.Test(t, func(t *testing.T) {
+			d := newDepot(t, dir, willing)
+			d.eng.Watch(again, again.wrap)
+			if found, err := d.eng.Recover(t.Context()); err != nil || len(found) != 1 {
+				t.Errorf("%+v, %v", found, err)
+			}
+			synctest.Wait()
+			d.close()
+		})
+		losePowerAfterEach(t, again.ops(), from, 1, seed)
+	})
+}
+
+// losePowerAfterEach loses the power after operations from one on.
+func losePowerAfterEach(t *testing.T, log []diskOp, from, step int, seed uint64) {
+	t.Logf("%d operations, seed %d", len(log), seed)
+	for n := from; n <= len(log); n += step {
 		for i := range *losses {
 			if err := losePower(t, log[:n], seed+uint64(n)<<8+uint64(i)); err != nil {
 				t.Errorf("after operation %d, seed %d: %v", n, seed+uint64(n)<<8+uint64(i), err)
 			}
 		}
+	}
+}
+
+// TestSyncInterval counts how often media is synced.
+func TestSyncInterval(t *testing.T) {
+	for interval, want := range map[time.Duration][2]int{0: {12, 16}, 3 * time.Second: {4, 8}, -1: {2, 3}} {
+		disk := newLossyDisk()
+		synctest.Test(t, func(t *testing.T) {
+			lossyRecording(t, disk, func(cfg *callreel.RecordingConfig) { cfg.SyncInterval = interval })
+		})
+		names := map[int]string{}
+		syncs := 0
+		for _, op := range disk.ops() {
+			switch {
+			case op.kind == "create":
+				names[op.inode] = op.name
+			case op.kind == "sync" && path.Ext(names[op.inode]) == ".mp4":
+				syncs++
+			}
+		}
+		if syncs < want[0] || syncs > want[1] {
+			t.Errorf("%d syncs with an interval of %v, want %v", syncs, interval, want)
+		}
+	}
+}
+
+// A disk that fails once, and is not synced at each fragment, costs no more.
+func TestUnsyncedDiskFails(t *testing.T) {
+	for _, op := range []string{"write", "sync", "truncate"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDepot(t, t.TempDir(), willing)
+			count := 0
+			d.eng.Disturb(func(what string) error {
+				if what != op {
+					return nil
+				}
+				if count++; count == 1 && op != "write" || count == 9 {
+					return syscall.EIO
+				}
+				return nil
+			})
+			cfg := tinyConfig()
+			cfg.SyncInterval = -1
+			rec := d.start(cfg)
+			time.Sleep(14 * time.Second)
+			res := d.stop(rec)
+			d.close()
+			d.account(res)
+			if res.Unwritten.Total == 0 || res.Unwritten.Total > 5*time.Second {
+				t.Errorf("%s: %+v", op, res)
+			}
+		})
 	}
 }
 
