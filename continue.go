@@ -81,7 +81,7 @@ func (l *leftover) goOn() (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.reserve(l.id); err != nil {
+	if err := e.reserve(l.id, true); err != nil {
 		return nil, err
 	}
 	l.salvage()
@@ -137,6 +137,7 @@ type past struct {
 	people    []ParticipantInfo
 	stats     Stats
 	unwritten Spans
+	overload  Overload
 	continued int // how often it went on
 }
 
@@ -144,7 +145,7 @@ type past struct {
 // when nothing was recorded any more.
 func (l *leftover) past(lost time.Time) past {
 	res := &l.manifest.Result
-	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, l.manifest.Continued + 1}
+	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, res.Overload, l.manifest.Continued + 1}
 	for i := range p.people {
 		if who := &p.people[i]; who.Left.IsZero() {
 			who.Left = lost

@@ -1,6 +1,8 @@
 package callreel
 
 import (
+	"time"
+
 	"github.com/callreel/callreel/muxer"
 	"github.com/callreel/callreel/storage"
 )
@@ -111,4 +113,18 @@ func (f *disturbedFile) Close() error {
 		return err
 	}
 	return f.File.Close()
+}
+
+// Burden lets each frame of an engine's only recording take a time: cost is told
+// whether it has a new picture, and at what level of overload.
+func (e *Engine) Burden(cost func(drawn bool, level int) time.Duration) {
+	e.measure = func(work func() error) (time.Duration, error) {
+		err := work()
+		for _, r := range e.Recordings() {
+			took := cost(r.session.draw, r.session.ladder.level)
+			time.Sleep(took)
+			return took, err
+		}
+		return 0, err
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -36,11 +35,12 @@ func (r *Recording) record() error {
 			}); err != nil {
 				return err
 			}
+			r.watchLoad(due, now)
 		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
-		timer.Reset(r.pausing(now))
+		timer.Reset(r.pausing(r.eng.clock.now()))
 		r.obey(timer.C)
 	}
 	return nil
@@ -48,7 +48,7 @@ func (r *Recording) record() error {
 
 // measure counts the CPU time that do takes.
 func (r *Recording) measure(do func() error) error {
-	spent, err := cpu.Measure(do)
+	spent, err := r.eng.measure(do)
 	r.session.stats.CPU += spent
 	return err
 }
@@ -95,6 +95,16 @@ func (r *Recording) observe(p *probe.Probe) {
 	p.Encoding(r.out.videoConfig())
 }
 
+// watchLoad takes in how long the frame took that was due at a time and begun at another.
+func (r *Recording) watchLoad(due, begin timebase.Ticks) {
+	now := r.eng.clock.now()
+	if r.session.watchLoad(due, begin, now) {
+		r.tellNews()
+		r.update(true)
+		r.count(now)
+	}
+}
+
 // tellNews tells of alarms.
 func (r *Recording) tellNews() {
 	for _, e := range r.session.news {
@@ -125,7 +135,7 @@ func (r *Recording) describe() Result {
 		ID:      r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
 		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
-		Unwritten: r.past.unwritten.plus(out.missing.report()),
+		Unwritten: r.past.unwritten.plus(out.missing.report()), Overload: r.past.overload.plus(s.overload),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -136,8 +146,18 @@ func (r *Recording) people() []ParticipantInfo {
 	return slices.Concat(r.past.people, r.conv.infos(r.session.stays))
 }
 
-// obey takes one message, or returns at the next tick.
+// obey takes one message, or returns at the next tick. Where ticks are late,
+// messages don't wait for them.
 func (r *Recording) obey(tick <-chan time.Time) {
+	select {
+	case c := <-r.commands:
+		c.reply <- answer{c.apply(), r.out.barrier()}
+		return
+	case why := <-r.stop:
+		r.begin(why)
+		return
+	default:
+	}
 	select {
 	case c := <-r.commands:
 		c.reply <- answer{c.apply(), r.out.barrier()}
@@ -194,6 +214,7 @@ func (r *Recording) finish(failure error) {
 	r.endCapture()
 	chunks, err := r.out.finish(s.frame)
 	s.watchOutput(true)
+	s.alarmOverload(true)
 	r.tellNews()
 	r.count(r.eng.clock.now())
 	for _, c := range chunks {
@@ -217,6 +238,7 @@ func (r *Recording) publish(failure error) {
 	report := r.session.report(res.Participants)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
+	report.Ticks.Overload = res.Overload
 	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)

@@ -31,6 +31,7 @@ type Recording struct {
 	state    State
 	result   Result   // final once done is closed
 	counters Counters // likewise
+	load     Load
 
 	// The rest belongs to the owner.
 	past      past // what earlier runs made
@@ -46,6 +47,7 @@ type Recording struct {
 	toSave    atomic.Pointer[manifest] // what waits to be written
 	unsaved   atomic.Bool              // it could not be
 	saved     timebase.Ticks           // when it was, local time
+	meter     loadMeter
 	why       EndReason
 	shown     uint64         // version of the roster in result
 	opened    timebase.Ticks // local time of the start or the last resume

@@ -107,6 +107,9 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 	if r, ok := s.index.requested(request, c.conversation); ok {
 		return s.begun(r), nil
 	}
+	if err := s.checkRoom(); err != nil {
+		return outcome{}, err
+	}
 	cfg := s.cfg.Recording
 	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, "", cmp.Or(args.delay, cfg.Delay)
 	cfg.PauseOnStart = cfg.PauseOnStart || args.pauseOnStart
@@ -126,7 +129,7 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 // newRecord makes the record of a recording that has just begun.
 func (s *Server) newRecord(rec *callreel.Recording) record {
 	info := rec.Conversation().Info()
-	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: info.Call}
+	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: s.calls.id(info.ID, info.Call)}
 }
 
 // takeBack ends a recording of which nobody will hear.

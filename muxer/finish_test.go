@@ -352,6 +352,14 @@ func TestBeyond4GB(t *testing.T) {
 	if err != nil || name != "moof" {
 		t.Errorf("%v, %q at the last entry", err, name)
 	}
+	// Cut off within its last fragment, all before that is kept.
+	const whole, rest = 259, 1 << 20
+	f.size = int64(last.MoofOffset) + rest
+	info, err := Finish(f, f.size)
+	if err != nil || info.Fragments != whole || info.KeyFrames != whole || info.Trimmed != rest || info.Duration != whole*2*TickRate ||
+		info.Bytes != f.size || info.VideoBytes < 1<<32 {
+		t.Errorf("%+v, %v", info, err)
+	}
 }
 
 func TestOnDisk(t *testing.T) {
