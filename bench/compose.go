@@ -175,7 +175,7 @@ func (j Job) reference(ctx context.Context) (rep report, err error) {
 	var ref reference
 	var count allocations
 	var failed error
-	half := int64(j.Scenario.Seconds) * 8 / 2
+	half := int64(j.Scenario.Seconds) * frameRate / 2
 	p := &probe.Probe{
 		Encoder: func(cfg codec.VideoEncoderConfig) { ref.Encoder = cfg },
 		Picture: func(n int64, canvas *image.YCbCr) {

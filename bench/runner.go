@@ -16,6 +16,9 @@ import (
 	"github.com/callreel/callreel/internal/codec"
 )
 
+// frameRate is that of the recordings in frames/s.
+const frameRate = 8
+
 // Subjects that are built in.
 const (
 	Callreel = "callreel"
@@ -164,8 +167,35 @@ func (b *round) once(subject string, n int) (report, error) {
 	case Floor:
 		return b.job(jobFloor, b.ref).spawn(b.ctx, b.Command)
 	default:
-		return report{}, fmt.Errorf("bench: no subject %q", subject)
+		return b.peer(subject, n)
 	}
+}
+
+// peer measures another recorder, and what came of it the first time.
+func (b *round) peer(subject string, n int) (rep report, err error) {
+	inputs := filepath.Join(filepath.Dir(b.dir), "inputs")
+	if _, err := os.Stat(inputs); err != nil {
+		if _, err := scratch(inputs); err != nil {
+			return rep, err
+		}
+		if err := b.call.writeInputs(b.ctx, inputs); err != nil {
+			return rep, err
+		}
+	}
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return rep, err
+	}
+	p := peer{inputs: inputs, call: b.call, bitRate: int64(b.quality.BitRate) - aacRate, width: 1920, height: 1080, rate: frameRate}
+	if p.script, p.variant, err = openPeer(subject, dir); err != nil {
+		return rep, err
+	}
+	output := filepath.Join(dir, "peer.mp4")
+	if rep.Sample, err = p.record(b.ctx, output); err != nil || n > 0 {
+		return rep, err
+	}
+	rep.Quality, err = p.quality(b.ctx, output)
+	return rep, err
 }
 
 // pictures counts those that all cameras and screens send, in all layers.
