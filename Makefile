@@ -19,10 +19,10 @@ buildvcs = $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 # The browser tests share the two cores of a small machine with nothing else.
 unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found no packages))
 
-.PHONY: help setup setup-tests build demo test lint fmt fuzz bench clean
+.PHONY: help setup setup-tests build demo test lint fmt fuzz bench bench-report clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
@@ -54,6 +54,10 @@ fuzz: setup ## fuzz every fuzz target for FUZZTIME (10s)
 
 bench: setup ## run the benchmarks that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
+	@scripts/setup.sh --bench
+	bin/callreel bench report --json bin/bench.json
 
 clean: ## remove what make built
 	rm -rf bin

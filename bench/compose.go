@@ -59,7 +59,7 @@ func (j Job) compose(ctx context.Context) (report, error) {
 			s.Stages[stage.String()] = d.Seconds() / seconds
 		}
 	}
-	s.Stages[stageRuntime] = used.Seconds() / seconds
+	s.Stages[stageThreads] = used.Seconds() / seconds
 	return report{Sample: s}, nil
 }
 

@@ -35,9 +35,9 @@ type Measurement struct {
 	Err string `json:"error,omitempty"`
 }
 
-// stageRuntime is what other threads than the one that records use: Go's
-// scheduler and memory, and whoever stores files.
-const stageRuntime = "runtime"
+// stageThreads is what other threads than the one that records use: Go's
+// scheduler and memory, whoever stores files, and in real time the network.
+const stageThreads = "other threads"
 
 // Sample is one process that recorded the call.
 type Sample struct {

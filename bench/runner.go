@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"maps"
 	"os"
@@ -151,24 +152,64 @@ func (b *round) measure(m *Measurement, n int) {
 }
 
 func (b *round) once(subject string, n int) (report, error) {
-	switch subject {
+	name, variant, _ := strings.Cut(subject, ":")
+	switch name {
 	case Callreel:
-		dir, err := scratch(b.dir)
-		if err != nil {
-			return report{}, err
-		}
-		j := b.job(jobCompose, dir)
-		if b.Profiles != "" && n == 0 {
-			j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+".pprof")
-		}
-		rep, err := j.spawn(b.ctx, b.Command)
-		rep.Quality = b.quality
-		return rep, err
+		return b.callreel(variant, n)
 	case Floor:
 		return b.job(jobFloor, b.ref).spawn(b.ctx, b.Command)
 	default:
 		return b.peer(subject, n)
 	}
+}
+
+// callreel measures the pipeline. A variant are options of the encoder, NAME=VALUE
+// with semicolons between them, besides those of the Runner.
+func (b *round) callreel(variant string, n int) (report, error) {
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return report{}, err
+	}
+	j := b.job(jobCompose, dir)
+	if j.Options, err = withOptions(b.Options, variant); err != nil {
+		return report{}, err
+	}
+	quality := b.quality
+	if variant != "" && n == 0 {
+		ref := j
+		ref.Kind = jobReference
+		rep, err := ref.spawn(b.ctx, b.Command)
+		if err != nil {
+			return rep, err
+		}
+		quality = rep.Quality
+		quality.Pictures = b.call.pictures()
+		if j.Dir, err = scratch(b.dir); err != nil {
+			return rep, err
+		}
+	}
+	if b.Profiles != "" && n == 0 {
+		j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+".pprof")
+	}
+	rep, err := j.spawn(b.ctx, b.Command)
+	rep.Quality = quality
+	return rep, err
+}
+
+func withOptions(options map[string]string, more string) (map[string]string, error) {
+	all := make(map[string]string)
+	maps.Copy(all, options)
+	for option := range strings.SplitSeq(more, ";") {
+		if option == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return nil, fmt.Errorf("bench: encoder option %q has no value", option)
+		}
+		all[name] = value
+	}
+	return all, nil
 }
 
 // peer measures another recorder, and what came of it the first time.
@@ -233,14 +274,17 @@ func libraries() map[string]string {
 	v := maps.Clone(codec.Versions())
 	v["go"] = runtime.Version()
 	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
-		Encoder: "libx264", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8, GlobalHeader: true,
+		Encoder: "libx264", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8, Options: map[string]string{"tune": "zerolatency"},
 	})
 	if err != nil { // this libavcodec has none
 		return v
 	}
 	defer enc.Close()
-	if _, text, ok := strings.Cut(string(enc.Header()), "x264 - "); ok { // in the stream's SEI
-		v["libx264"], _, _ = strings.Cut(text, " - ")
+	packets, _ := enc.Encode(image.NewYCbCr(image.Rect(0, 0, 64, 64), image.YCbCrSubsampleRatio420), 0, true)
+	for _, p := range packets { // it says so in an SEI
+		if _, text, ok := strings.Cut(string(p.Data), "x264 - "); ok {
+			v["libx264"], _, _ = strings.Cut(text, " - ")
+		}
 	}
 	return v
 }

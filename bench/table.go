@@ -12,6 +12,17 @@ import (
 // Markdown writes the results as tables: what each subject needs, and where the
 // time goes.
 func (r Run) Markdown(w io.Writer) error {
+	if err := r.summary(w); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return r.stages(w)
+}
+
+// summary writes what each subject needs.
+func (r Run) summary(w io.Writer) error {
 	t := &table{}
 	t.row("scenario", "subject", "cores", "of the floor", "peak RSS, MiB", "Mbit/s", "SSIM", "decoded of sent")
 	for _, m := range r.Measurements {
@@ -27,10 +38,7 @@ func (r Run) Markdown(w io.Writer) error {
 		t.row(m.Scenario.String(), m.Subject, fmt.Sprintf("%.3f ± %.3f", med.Cores, m.spread()/2), ratio,
 			fmt.Sprint(med.PeakRSS>>20), number(q.BitRate/1e6, "%.2f"), number(q.SSIM, "%.4f"), share(q.Decoded, q.Pictures))
 	}
-	if err := t.write(w); err != nil {
-		return err
-	}
-	return r.stages(w)
+	return t.write(w)
 }
 
 // stages writes where the time goes, in milliseconds of CPU per recorded second.
@@ -41,7 +49,7 @@ func (r Run) stages(w io.Writer) error {
 			all = append(all, s.String())
 		}
 	}
-	all = append(all, stageRuntime)
+	all = append(all, stageThreads)
 	t := &table{}
 	t.row(append([]string{"ms per second", "subject"}, all...)...)
 	for _, m := range r.Measurements {
@@ -54,12 +62,6 @@ func (r Run) stages(w io.Writer) error {
 			row = append(row, number(med.Stages[s]*1000, "%.1f"))
 		}
 		t.row(row...)
-	}
-	if len(t.rows) == 1 {
-		return nil
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
 	}
 	return t.write(w)
 }
