@@ -49,17 +49,8 @@ func (j Job) compose(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	seconds := res.Duration.Seconds()
-	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS(), Stages: make(map[string]float64)}
-	spent := p.Spent()
-	used -= spent[probe.Replay]
-	s.Cores = used.Seconds() / seconds
-	for stage, d := range spent {
-		if stage != probe.Replay {
-			used -= d
-			s.Stages[stage.String()] = d.Seconds() / seconds
-		}
-	}
-	s.Stages[stageThreads] = used.Seconds() / seconds
+	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS()}
+	s.spend(used, p.Spent())
 	return report{Sample: s}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // reportSubjects are those of the first table of a report.
-var reportSubjects = []string{Callreel, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25"}
+var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25"}
 
 // Plan is what a report is made of: some scenarios with all subjects, the others
 // with callreel and the floor only.
@@ -37,7 +37,18 @@ func (r Runner) Report(ctx context.Context, seconds int) (Run, error) {
 	}
 	rest, err := r.Measure(ctx, few, []string{Callreel, Floor})
 	run.Measurements = append(run.Measurements, rest.Measurements...)
-	return run, err
+	if err != nil {
+		return run, err
+	}
+	for _, name := range []string{"meeting/9/vp8/temporal", "meeting/9/vp8/temporal/audio"} {
+		s, _ := ParseScenario(name, seconds)
+		c, err := r.Capacity(ctx, s)
+		if err != nil {
+			return run, err
+		}
+		run.Capacities = append(run.Capacities, c)
+	}
+	return run, nil
 }
 
 //go:embed report.md
@@ -53,9 +64,9 @@ func (r Run) WriteReport(w io.Writer) error {
 			others.Measurements = append(others.Measurements, m)
 		}
 	}
-	var parts [4]strings.Builder
+	var parts [5]strings.Builder
 	for _, err := range []error{
-		main.summary(&parts[0]), main.stages(&parts[1]), r.targets(&parts[2]), others.Markdown(&parts[3]),
+		main.summary(&parts[0]), main.stages(&parts[1]), r.targets(&parts[2]), others.Markdown(&parts[3]), r.capacities(&parts[4]),
 	} {
 		if err != nil {
 			return err
@@ -67,7 +78,7 @@ func (r Run) WriteReport(w io.Writer) error {
 	about.WriteString(r.versions())
 	_, err := strings.NewReplacer(
 		"{{about}}", about.String(), "{{peers}}", parts[0].String(), "{{stages}}", parts[1].String(),
-		"{{targets}}", parts[2].String(), "{{scenarios}}", parts[3].String(),
+		"{{targets}}", parts[2].String(), "{{scenarios}}", parts[3].String(), "{{capacity}}", parts[4].String(),
 	).WriteString(w, reportText)
 	return err
 }
@@ -75,7 +86,7 @@ func (r Run) WriteReport(w io.Writer) error {
 // peered reports whether others than callreel and the floor recorded a scenario.
 func (r Run) peered(s Scenario) bool {
 	return slices.ContainsFunc(r.Measurements, func(m Measurement) bool {
-		return m.Scenario == s && m.Subject != Callreel && m.Subject != Floor
+		return m.Scenario == s && m.Subject != Callreel && m.Subject != Floor && m.Subject != Live
 	})
 }
 

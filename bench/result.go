@@ -13,6 +13,7 @@ type Run struct {
 	Machine      Machine           `json:"machine"`
 	Libraries    map[string]string `json:"libraries"` // versions by name
 	Measurements []Measurement     `json:"measurements"`
+	Capacities   []Capacity        `json:"capacities,omitempty"`
 }
 
 // Machine is what measured. Figures of different machines can't be compared.

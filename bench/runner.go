@@ -24,6 +24,7 @@ const frameRate = 8
 const (
 	Callreel = "callreel"
 	Floor    = "floor"
+	Live     = "live" // callreel in real time, over WebRTC
 )
 
 // Runner makes measurements.
@@ -44,10 +45,15 @@ type Runner struct {
 	Progress io.Writer
 }
 
+// NewRun returns one of this machine, this binary, and now, without results.
+func NewRun() Run {
+	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries()}
+}
+
 // Measure measures subjects with scenarios. What fails is in the results; the
 // error is ctx's, or that of the cache.
 func (r Runner) Measure(ctx context.Context, scenarios []Scenario, subjects []string) (Run, error) {
-	run := Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries()}
+	run := NewRun()
 	for _, s := range scenarios {
 		ms, err := r.scenario(ctx, s, subjects)
 		run.Measurements = append(run.Measurements, ms...)
@@ -158,6 +164,8 @@ func (b *round) once(subject string, n int) (report, error) {
 		return b.callreel(variant, n)
 	case Floor:
 		return b.job(jobFloor, b.ref).spawn(b.ctx, b.Command)
+	case Live:
+		return b.live(n)
 	default:
 		return b.peer(subject, n)
 	}
@@ -194,6 +202,20 @@ func (b *round) callreel(variant string, n int) (report, error) {
 	rep, err := j.spawn(b.ctx, b.Command)
 	rep.Quality = quality
 	return rep, err
+}
+
+// live measures callreel in real time.
+func (b *round) live(n int) (report, error) {
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return report{}, err
+	}
+	j := b.job(jobLive, dir)
+	j.Command = b.Command
+	if b.Profiles != "" && n == 0 {
+		j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+"-live.pprof")
+	}
+	return j.spawn(b.ctx, b.Command)
 }
 
 func withOptions(options map[string]string, more string) (map[string]string, error) {

@@ -12,6 +12,9 @@ import (
 // Markdown writes the results as tables: what each subject needs, and where the
 // time goes.
 func (r Run) Markdown(w io.Writer) error {
+	if len(r.Capacities) > 0 {
+		return r.capacities(w)
+	}
 	if err := r.summary(w); err != nil {
 		return err
 	}
@@ -62,6 +65,23 @@ func (r Run) stages(w io.Writer) error {
 			row = append(row, number(med.Stages[s]*1000, "%.1f"))
 		}
 		t.row(row...)
+	}
+	return t.write(w)
+}
+
+// capacities writes how many recordings fit the machine.
+func (r Run) capacities(w io.Writer) error {
+	t := &table{}
+	t.row("scenario", "recordings at a time", "cores of all", "95 % of frames late by at most")
+	for _, c := range r.Capacities {
+		for _, try := range c.Tries {
+			if try.Recordings == c.Recordings {
+				t.row(c.Scenario.String(), fmt.Sprint(c.Recordings), fmt.Sprintf("%.2f", try.Cores), try.Lateness.String())
+			}
+		}
+		if c.Recordings == 0 {
+			t.row(c.Scenario.String(), "0", "", "")
+		}
 	}
 	return t.write(w)
 }

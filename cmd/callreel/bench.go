@@ -17,6 +17,7 @@ import (
 type benchCmd struct {
 	Run     benchRunCmd     `cmd:"" help:"Measure: make calls of real footage, and record them."`
 	Report  benchReportCmd  `cmd:"" help:"Measure beside other recorders, and write docs/performance.md."`
+	Fit     benchFitCmd     `cmd:"" help:"Find out how many recordings this machine can make at a time."`
 	Compare benchCompareCmd `cmd:"" help:"Compare the results of two runs."`
 	Work    benchWorkCmd    `cmd:"" hidden:"" help:"Do one measurement, for run."`
 }
@@ -44,13 +45,9 @@ func (benchRunCmd) Help() string {
 
 // Run measures.
 func (c *benchRunCmd) Run(ctx context.Context, con console) error {
-	var scenarios []bench.Scenario
-	for _, name := range c.Scenario {
-		s, err := bench.ParseScenario(name, c.How.Seconds)
-		if err != nil {
-			return fault.Caller.Wrap(err)
-		}
-		scenarios = append(scenarios, s)
+	scenarios, err := c.How.scenarios(c.Scenario)
+	if err != nil {
+		return err
 	}
 	if len(scenarios) == 0 {
 		scenarios = bench.Scenarios(bench.Meeting, c.How.Seconds)
@@ -61,6 +58,32 @@ func (c *benchRunCmd) Run(ctx context.Context, con console) error {
 	}
 	run, err := r.Measure(ctx, scenarios, c.Subjects)
 	return errors.Join(err, c.How.keep(run), run.Markdown(con.out))
+}
+
+type benchFitCmd struct {
+	Scenario []string  `arg:"" help:"Scenarios, as of run."`
+	How      measuring `embed:""`
+}
+
+// Run searches.
+func (c *benchFitCmd) Run(ctx context.Context, con console) error {
+	scenarios, err := c.How.scenarios(c.Scenario)
+	if err != nil {
+		return err
+	}
+	r, err := c.How.runner(con)
+	if err != nil {
+		return err
+	}
+	run := bench.NewRun()
+	for _, s := range scenarios {
+		found, err := r.Capacity(ctx, s)
+		if err != nil {
+			return err
+		}
+		run.Capacities = append(run.Capacities, found)
+	}
+	return errors.Join(c.How.keep(run), run.Markdown(con.out))
 }
 
 type benchReportCmd struct {
@@ -94,6 +117,17 @@ func (c *benchReportCmd) measure(ctx context.Context, con console) (bench.Run, e
 	}
 	run, err := r.Report(ctx, c.How.Seconds)
 	return run, errors.Join(err, c.How.keep(run))
+}
+
+func (c *measuring) scenarios(names []string) (all []bench.Scenario, err error) {
+	for _, name := range names {
+		s, err := bench.ParseScenario(name, c.Seconds)
+		if err != nil {
+			return nil, fault.Caller.Wrap(err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // keep writes the results if there is a file for them.
