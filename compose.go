@@ -44,6 +44,7 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	}
 	clock := new(scriptClock)
 	clock.set(recorded.Start)
+	cfg.Limits.Decoding = -1 // or what is decoded would depend on the machine
 	e, err := newEngine(cfg, localClock{recorded.Clock.UTC(), clock.now})
 	if err != nil {
 		return Result{}, err

@@ -25,6 +25,8 @@ type Config struct {
 	// MaxRecordings bounds the recordings that run at the same time. Zero means
 	// no bound.
 	MaxRecordings int
+	// Limits bound what one participant may cost. The zero value is a good one.
+	Limits Limits
 	// ResourceID names this installation in the metadata. Optional.
 	ResourceID string
 	// Fonts are files (TTF, OTF, TTC) with glyphs for names that the built-in
@@ -119,6 +121,9 @@ func (c *Config) check() error {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	orDefault(&c.SpoolReserve, 1<<30)
+	if err := c.Limits.check(); err != nil {
+		return err
+	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}

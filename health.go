@@ -13,6 +13,8 @@ const (
 	deafAfter = 4 * timebase.Second
 	// silentAfter is how long nothing but silence may be heard.
 	silentAfter = 30 * timebase.Second
+	// excessEnd is for how long nothing must have been left out for the limits.
+	excessEnd = 5 * timebase.Second
 	// maxAlarms bounds the alarms that a report lists.
 	maxAlarms = 1000
 )
@@ -22,11 +24,12 @@ const (
 	undecodable = iota
 	noKeyFrame
 	silence
+	excessive
 	alarmCount
 )
 
 func alarmKind(place int) AlarmKind {
-	return [alarmCount]AlarmKind{AlarmUndecodable, AlarmNoKeyFrame, AlarmSilence}[place]
+	return [alarmCount]AlarmKind{AlarmUndecodable, AlarmNoKeyFrame, AlarmSilence, AlarmExcessive}[place]
 }
 
 // health watches over a track from tick to tick. Times are session positions.
@@ -36,6 +39,8 @@ type health struct {
 	good    timebase.Ticks   // the newest that saw something decoded, or could have at the begin of the flow
 	loud    timebase.Ticks   // likewise of sound that is not silence
 	drops   uint64           // access units dropped up to good
+	excess  uint64           // what was left out for the limits
+	full    timebase.Ticks   // the newest tick that saw some of it
 	raised  [alarmCount]int  // places in session.alarms, counted from 1
 	wrong   [alarmCount]bool // of this tick
 }
@@ -44,6 +49,7 @@ type health struct {
 type pulse struct {
 	packets uint64 // that have come, in all
 	drops   uint64 // access units dropped, in all
+	excess  uint64 // left out for the limits, in all
 	decoded bool   // something was
 	loud    bool   // or it has no sound
 	idle    bool   // it is not decoded on purpose
@@ -73,11 +79,15 @@ func (h *health) note(pos, delay timebase.Ticks, p pulse) {
 	if !was || p.idle {
 		h.good, h.loud, h.drops = pos+delay, pos+delay, p.drops
 	}
+	if p.excess > h.excess {
+		h.excess, h.full = p.excess, pos
+	}
 	deaf := h.flowing(pos) && pos-h.good >= deafAfter
 	h.wrong = [alarmCount]bool{
 		undecodable: deaf && p.drops == h.drops,
 		noKeyFrame:  deaf && p.drops > h.drops,
 		silence:     h.flowing(pos) && !deaf && pos-h.loud >= silentAfter,
+		excessive:   h.excess > 0 && pos-h.full <= excessEnd,
 	}
 }
 

@@ -108,13 +108,6 @@ type outage struct {
 	synced  timebase.Ticks // up to where there is something in those that are not whole yet
 	missing spans          // what is in no chunk
 	seek    bool           // the newest chunk waits for its first picture
-	sound   []muxer.Sample // the newest two
-}
-
-// keep remembers what a chunk would begin with that begins now.
-func (g *outage) keep(s muxer.Sample) {
-	g.sound = append(g.sound, s)
-	g.sound = g.sound[max(0, len(g.sound)-2):]
 }
 
 // create makes the muxer's files.
@@ -224,6 +217,9 @@ func (w *writer) try() error {
 }
 
 // begin begins a new chunk at pos. What came since the last one ended is missing.
+// The sound there is still to come: of what is mixed up to pos the encoder holds
+// back two frames, so that the next one begins before pos, with the one in front
+// that a decoder needs.
 func (w *writer) begin(pos timebase.Ticks) error {
 	g := &w.outage
 	defer func() {
@@ -239,18 +235,8 @@ func (w *writer) begin(pos timebase.Ticks) error {
 	}
 	g.seek = true
 	w.chunks = append(w.chunks, chunkBytes{start: pos})
-	for _, s := range g.sound { // the frame at pos, if it is there, and the one before it
-		if timebase.FromRate(s.PTS+2*s.Duration, mixRate) <= pos {
-			continue
-		}
-		if err := w.putAudio(s); err != nil {
-			return err
-		}
-	}
-	if w.mux != nil {
-		g.missing.add(g.end, pos)
-		g.cause = nil
-	}
+	g.missing.add(g.end, pos)
+	g.cause = nil
 	return nil
 }
 

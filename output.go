@@ -245,12 +245,7 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
 		o.open.audio = timebase.FromRate(s.PTS, mixRate)
 		o.open.add(o.open.audio, len(s.Data))
-		err := o.put(len(s.Data), func() error {
-			err := o.putAudio(s)
-			o.outage.keep(s)
-			return err
-		})
-		if err != nil {
+		if err := o.put(len(s.Data), func() error { return o.putAudio(s) }); err != nil {
 			return err
 		}
 	}

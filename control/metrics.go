@@ -34,7 +34,8 @@ func (s *Server) newMetrics() (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
 		m.requests, m.duration,
-		engineCollector{s.cfg.Engine, describeEngine()},
+		engineCollector{s, describeEngine()},
+		loadCollector{s, describeLoad()},
 		mediaCollector{s.cfg.Engine, describeMedia()},
 		callCollector{s, describeCalls()},
 		queueCollector{s, describeQueues()},

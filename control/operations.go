@@ -107,6 +107,9 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 	if r, ok := s.index.requested(request, c.conversation); ok {
 		return s.begun(r), nil
 	}
+	if err := s.checkRoom(); err != nil {
+		return outcome{}, err
+	}
 	cfg := s.cfg.Recording
 	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, "", cmp.Or(args.delay, cfg.Delay)
 	cfg.PauseOnStart = cfg.PauseOnStart || args.pauseOnStart

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,7 @@ import (
 	"github.com/callreel/callreel/control/page"
 	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
 )
@@ -65,6 +67,10 @@ type Config struct {
 	// many at once; a tenth of that with wrong credentials. Zero means
 	// DefaultRateLimit; negative means no limit.
 	RateLimit float64
+	// Admission says how many recordings may run. Zero means as many as measured
+	// cost leaves room for; a positive number means that many; a negative one
+	// means no bound but the engine's. Those that go on after a crash always may.
+	Admission int
 	// Recording is how recordings are made; Conversation and ID are set for each.
 	Recording callreel.RecordingConfig
 	// WHIP is how publishers connect; Sink and Authorize are the server's.
@@ -92,7 +98,9 @@ type Server struct {
 	events *events.Service
 	calls  *calls
 
-	starting   sync.Mutex // held while a recording is started and its record made
+	cores      func() float64 // that the server may use
+	refused    atomic.Int64   // starts for which there was no room
+	starting   sync.Mutex     // held while a recording is started and its record made
 	feed       *feed
 	unsettled  map[string]bool // recordings of an earlier run whose end is not clear yet; Start's, then the sweeper's
 	background sync.WaitGroup  // deals with the feed
@@ -122,7 +130,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
-		limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
+		cores: cpu.Cores, limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
 	}
 	var err error
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {

@@ -27,7 +27,7 @@ type serveCmd struct {
 	Retention       time.Duration  `help:"How long files are kept after a recording has ended; 0: for ever." default:"48h" group:"Server"`
 	ContinueWithin  time.Duration  `help:"Recordings that a crash has interrupted go on at the next start, if they wrote something that lately; 0: they end." default:"5m" group:"Server"`
 	Webhook         webhookFlags   `embed:"" group:"Events"`
-	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
+	Admission       admission      `help:"How many recordings may run at the same time: auto (as many as measured cost leaves room for), off (any number) or a number." default:"auto" group:"Server"`
 	SpoolReserve    int64          `help:"Bytes that must be free in the data directory for a recording to begin; negative: none." default:"1073741824" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
 	Recording       recordingFlags `embed:"" group:"Recordings"`
@@ -66,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
-		MaxRecordings: c.MaxRecordings, SpoolReserve: c.SpoolReserve, Fonts: c.Font,
+		Admission: int(c.Admission), SpoolReserve: c.SpoolReserve, Fonts: c.Font,
 		Recording: c.Recording.config(),
 		WHIP:      media,
 		Log:       log,

@@ -56,7 +56,7 @@ type serverConfig struct {
 	Subscriptions []events.Subscription // that are there from the start
 	// WebhookNetworks may be told of events although they are not public.
 	WebhookNetworks []netip.Prefix
-	MaxRecordings   int
+	Admission       int   // see control.Config
 	SpoolReserve    int64 // see callreel.Config
 	Fonts           []string
 	Recording       callreel.RecordingConfig
@@ -137,8 +137,8 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 	}
 	s.Engine, err = callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
-		ResourceID:    resource,
-		MaxRecordings: cfg.MaxRecordings, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
+		ResourceID:   resource,
+		SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
 		Logger: cfg.Log,
 		OnEvent: func(e callreel.Event) {
 			cfg.event(e)
@@ -153,10 +153,10 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 		Engine: s.Engine, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention, ContinueWithin: cfg.Continue,
 		ResourceID: resource, CurrentKeys: cfg.Keys, TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
 		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
-		Recording: cfg.Recording,
-		WHIP:      cfg.WHIP,
-		Version:   version(),
-		Logger:    cfg.Log,
+		Admission: cfg.Admission, Recording: cfg.Recording,
+		WHIP:    cfg.WHIP,
+		Version: version(),
+		Logger:  cfg.Log,
 	})
 	if err != nil {
 		return s, fault.Caller.Wrap(err)
