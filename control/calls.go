@@ -64,6 +64,10 @@ func (c *calls) deal(ctx context.Context, e callreel.Event) error {
 	case callreel.CallStarted:
 		return c.begin(ctx, e)
 	case callreel.CallEnded:
+		if call := c.open[e.Conversation]; call != nil && e.Err != nil { // whoever knew of it has crashed
+			call.lost = e.Time
+			return c.dismiss(ctx, call)
+		}
 		return c.end(ctx, e.Conversation, e.Time, "Nobody is left in the call.")
 	default:
 		return c.move(ctx, e)
@@ -93,12 +97,6 @@ func (c *calls) begin(ctx context.Context, e callreel.Event) error {
 			return err
 		}
 		c.open[e.Conversation] = call
-	}
-	if len(call.People) > 0 { // whoever knew of them has crashed
-		call.lost = e.Time
-		if err := c.dismiss(ctx, call); err != nil {
-			return err
-		}
 	}
 	call.last, call.lost = *e.Participant, time.Time{}
 	return c.tellBegin(ctx, call)

@@ -53,9 +53,9 @@ func TestTenThousandRecordings(t *testing.T) {
 				t.Errorf("%q: %d recordings, want %d", query, got, want)
 			}
 		}
-		time.Sleep(time.Hour)
-		if got := r.count("state=completed"); got != kept+1-60 {
-			t.Errorf("%d recordings an hour later", got)
+		time.Sleep(30 * time.Minute)
+		if got := r.count("state=completed"); got != kept+1-30 {
+			t.Errorf("%d recordings half an hour later", got)
 		}
 	})
 }

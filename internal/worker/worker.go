@@ -295,6 +295,9 @@ func (r *roster) note(e callreel.Event) {
 	}
 }
 
+// errProcess marks the end of a call that may go on in another process.
+var errProcess = errors.New("the process of the call has ended")
+
 // lost is what the end of the process means to a call.
 func (r *roster) lost(conversation string, at time.Time) (told []callreel.Event) {
 	if r.call == "" {
@@ -304,5 +307,5 @@ func (r *roster) lost(conversation string, at time.Time) (told []callreel.Event)
 		p.Left = at
 		told = append(told, callreel.Event{Type: callreel.ParticipantLeft, Time: at, Conversation: conversation, Call: r.call, Participant: &p})
 	}
-	return append(told, callreel.Event{Type: callreel.CallEnded, Time: at, Conversation: conversation, Call: r.call})
+	return append(told, callreel.Event{Type: callreel.CallEnded, Time: at, Conversation: conversation, Call: r.call, Err: errProcess})
 }
