@@ -135,7 +135,7 @@ func (r *rig) pause(rec *callreel.Recording, d time.Duration) {
 	if err := rec.Pause(context.Background()); err != nil {
 		r.t.Fatal(err)
 	}
-	time.Sleep(d)
+	<-time.After(d)
 	if err := rec.Resume(context.Background()); err != nil {
 		r.t.Fatal(err)
 	}
