@@ -26,7 +26,7 @@ long := ^TestLong
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz powerloss bench bench-report clean
+.PHONY: help setup setup-tests build demo test chaos soak lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test: setup-tests ## run all tests; all but the long ones and those with browser
 
 chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
 	$(GO) test ./e2e -run '^TestChaos$$' -count=1 -timeout 3h -v -chaos.kills=$(KILLS) -chaos.seed=$(SEED)
+
+soak: setup-tests ## a call of 24 hours in virtual time, 1000 recordings, and 30 minutes with nine people
+	$(GO) test . -run '^TestLong(Call|Cycles)$$' -count=1 -timeout 3h -v -soak=24h -cycles=1000
+	$(GO) test ./e2e -run '^TestSoak$$' -count=1 -timeout 1h -v -soak=30m -soak.cycles=1000
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
