@@ -26,10 +26,10 @@ long := ^TestLong
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz powerloss bench clean
+.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
@@ -67,6 +67,10 @@ powerloss: setup ## lose the power 20 times after each operation on a spool
 
 bench: setup ## run the benchmarks that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
+	@scripts/setup.sh --bench
+	bin/callreel bench report --json bin/bench.json
 
 clean: ## remove what make built
 	rm -rf bin

@@ -33,8 +33,8 @@ type Counters struct {
 	TotalLateness time.Duration
 }
 
-// add adds those of another recording.
-func (c *Counters) add(d Counters) {
+// Add adds those of another recording, or of other recordings.
+func (c *Counters) Add(d Counters) {
 	c.Frames += d.Frames
 	c.RepeatedFrames += d.RepeatedFrames
 	c.HeldFrames += d.HeldFrames
@@ -84,7 +84,7 @@ func (e *Engine) Totals() Totals {
 		}
 	}
 	for _, r := range running { // within the lock, so that none is counted twice or not at all
-		t.add(r.Counters())
+		t.Add(r.Counters())
 	}
 	e.mu.Unlock()
 	return t

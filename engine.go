@@ -242,7 +242,7 @@ func (e *Engine) retire(r *Recording) {
 	defer e.mu.Unlock()
 	delete(e.recordings, r.id)
 	e.totals.Ended[r.why]++
-	e.totals.add(r.Counters())
+	e.totals.Add(r.Counters())
 }
 
 func (e *Engine) unregister(id string) {

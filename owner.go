@@ -18,6 +18,10 @@ func (r *Recording) run() {
 	r.out.start()
 	err := r.record()
 	close(r.deaf)
+	if r.suspended {
+		r.vanish()
+		return
+	}
 	r.finish(err)
 }
 
@@ -25,7 +29,7 @@ func (r *Recording) run() {
 func (r *Recording) record() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !r.session.finished() {
+	for !r.session.finished() && !r.suspended {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {

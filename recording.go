@@ -43,6 +43,7 @@ type Recording struct {
 	capturing sync.WaitGroup // until it is closed
 	parcel    *parcel
 	delivery  delivery
+	suspended bool                     // it is not to end, but to go on elsewhere
 	stale     bool                     // the manifest is, as to the roster
 	toSave    atomic.Pointer[manifest] // what waits to be written
 	unsaved   atomic.Bool              // it could not be

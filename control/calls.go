@@ -64,6 +64,9 @@ func (c *calls) deal(ctx context.Context, e callreel.Event) error {
 	case callreel.CallStarted:
 		return c.begin(ctx, e)
 	case callreel.CallEnded:
+		if e.Err != nil {
+			return c.interrupt(ctx, e)
+		}
 		return c.end(ctx, e.Conversation, e.Time, "Nobody is left in the call.")
 	default:
 		return c.move(ctx, e)
@@ -237,6 +240,17 @@ func (c *calls) recover(ctx context.Context, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// interrupt notes that the process that held a call is gone. Nobody is in the call
+// until they come back.
+func (c *calls) interrupt(ctx context.Context, e callreel.Event) error {
+	call := c.open[e.Conversation]
+	if call == nil {
+		return nil
+	}
+	call.lost = e.Time
+	return c.dismiss(ctx, call)
 }
 
 // dismiss tells that those who were in a call are not any more.

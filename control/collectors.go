@@ -58,14 +58,14 @@ func describeEngine() descs {
 
 // Collect asks the engine.
 func (c engineCollector) Collect(to chan<- prometheus.Metric) {
-	engine, states := c.server.cfg.Engine, make(map[callreel.State]int)
-	for _, r := range engine.Recordings() {
-		states[r.State()]++
+	host, states := c.server.host, make(map[callreel.State]int)
+	for _, r := range host.Recordings() {
+		states[r.Result().State]++
 	}
 	for _, s := range []callreel.State{callreel.Starting, callreel.Active, callreel.Paused, callreel.Stopping} {
 		c.gauge(to, "recordings", float64(states[s]), s.String())
 	}
-	t := engine.Totals()
+	t := host.Totals()
 	c.counter(to, "recordings_started_total", float64(t.Started))
 	c.counter(to, "recordings_refused_total", float64(t.Refused+c.server.refused.Load()))
 	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError, callreel.EndInterrupted} {
@@ -78,7 +78,7 @@ func (c engineCollector) Collect(to chan<- prometheus.Metric) {
 	c.counter(to, "unwritten_seconds_total", t.Unwritten.Seconds())
 	to <- lateness(c.descs["tick_lateness_seconds"], t.Counters)
 	c.counter(to, "recording_cpu_seconds_total", t.CPU.Seconds())
-	if held, free, err := engine.SpoolSize(); err != nil {
+	if held, free, err := c.server.cfg.Engine.SpoolSize(); err != nil {
 		to <- prometheus.NewInvalidMetric(c.descs["spool_bytes"], err)
 	} else {
 		c.gauge(to, "spool_bytes", float64(held))
@@ -101,7 +101,7 @@ func lateness(desc *prometheus.Desc, t callreel.Counters) prometheus.Metric {
 
 // mediaCollector tells what was received of tracks.
 type mediaCollector struct {
-	engine *callreel.Engine
+	host Host
 	descs
 }
 
@@ -123,7 +123,7 @@ func describeMedia() descs {
 
 // Collect asks the engine.
 func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
-	t := c.engine.Totals()
+	t := c.host.Totals()
 	c.counter(to, "packets_received_total", float64(t.Packets))
 	c.counter(to, "packets_lost_total", float64(t.Lost))
 	c.counter(to, "packets_recovered_total", float64(t.Recovered), "redundancy")
@@ -147,7 +147,7 @@ type queue struct {
 
 // queues are those of the server.
 func (s *Server) queues() map[string]queue {
-	uploads, events := s.cfg.Engine.Deliveries(), s.events.Stats()
+	uploads, events := s.host.Deliveries(), s.events.Stats()
 	age := time.Duration(0)
 	if !events.Oldest.IsZero() {
 		age = max(0, time.Since(events.Oldest))

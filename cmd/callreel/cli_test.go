@@ -24,7 +24,7 @@ import (
 const asCommand = "TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if os.Getenv(asCommand) != "" || len(os.Args) == 2 && os.Args[1] == "worker" { // of a server in a test
 		main()
 	}
 	for _, v := range os.Environ() { // settings of whoever tests
