@@ -22,7 +22,7 @@ unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found 
 # Tests that would take minutes under the race detector.
 long := ^TestLong
 
-.PHONY: help setup setup-tests build demo test lint fmt fuzz bench clean
+.PHONY: help setup setup-tests build demo test lint fmt fuzz bench overload clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ fuzz: setup ## fuzz every fuzz target for FUZZTIME (10s)
 
 bench: setup ## run the benchmarks that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+overload: setup ## record twice what this machine carries, and check that no sound is lost
+	$(GO) test -tags=nolibopusfile,overload -run TestLiveOverload -v -timeout 30m .
 
 clean: ## remove what make built
 	rm -rf bin

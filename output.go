@@ -26,12 +26,17 @@ type output struct {
 	aenc     *codec.AACEncoder
 	files    chunkFiles
 	tracks   muxer.Config
-	mux      *muxer.Muxer // nil while nothing can be written
-	first    int64        // number of the first frame
-	coded    int64        // that of the next one to come out of the encoder
-	pcm      []int16      // less than a frame of AAC
-	samples  int64        // position of pcm
-	chunks   []chunkBytes // those that were finished, and the open one, maybe with a cut ahead
+	mux      *muxer.Muxer  // nil while nothing can be written
+	first    int64         // number of the first frame
+	given    []int64       // those that the encoder has got, from that which comes out next on
+	newest   int64         // of these, also if it has come out
+	held     *muxer.Sample // that came out, until it is known how long it lasts
+	forward  bool          // the newest given is not a B-frame
+	gap      bool          // frames were left out since the newest key frame
+	key      int64         // number of that
+	pcm      []int16       // less than a frame of AAC
+	samples  int64         // position of pcm
+	chunks   []chunkBytes  // those that were finished, and the open one, maybe with a cut ahead
 	outage   outage
 }
 
@@ -54,7 +59,7 @@ const (
 func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFiles) (*output, error) {
 	o := &output{
 		cfg: cfg, frameLen: cfg.frameLen(), files: files,
-		first: from.frame, coded: from.frame, samples: from.sample(cfg),
+		first: from.frame, key: from.frame, samples: from.sample(cfg),
 		chunks: make([]chunkBytes, from.chunk+1),
 		outage: outage{kept: from.chunk, end: from.position(cfg)},
 	}
@@ -115,16 +120,56 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 }
 
 // video encodes frame n.
-func (o *output) video(canvas *image.YCbCr, n int64) error {
+func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
 	if err != nil {
 		return err
 	}
-	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
+	key := cut || n == o.first
+	if n-o.key >= int64(keyInterval/o.frameLen) { // the encoder counts those that it is given
+		o.key, key = n, key || o.gap
+	}
+	if of == repeated && !key && o.mayOmit(n) {
+		o.gap = true
+		return nil
+	}
+	if key {
+		o.key, o.gap = n, false
+	}
+	if err := o.release(n); err != nil {
+		return err
+	}
+	o.given, o.newest = append(o.given, n), n
+	o.forward = key || of != usual
+	encode := o.venc.EncodeForward
+	if of == usual || key {
+		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
+	}
+	packets, err := encode(canvas, n)
 	if err != nil {
 		return err
 	}
 	return o.writeVideo(packets)
+}
+
+// frameKind says what a frame is like.
+type frameKind int
+
+const (
+	usual    frameKind = iota
+	sparse             // those after it may be repeated
+	repeated           // the picture is that of the frame before
+)
+
+// longestOmission is how long a picture may last: longer, and a crash would take
+// more, as the encoder looks ahead by a number of pictures.
+const longestOmission = timebase.Second / 2
+
+// mayOmit reports whether frame n may be left out, so that the one before lasts
+// longer: nothing that is shown before it may be coded after it.
+func (o *output) mayOmit(n int64) bool {
+	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == "libx264"
+	return told && o.forward && timebase.Ticks(n+1-o.newest)*o.frameLen <= longestOmission
 }
 
 // rotate begins a new chunk at pos if the open one is full, or if there is none
@@ -157,24 +202,43 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 	return true, nil
 }
 
+// writeVideo takes what comes out of the encoder. Frames are decoded as far from
+// each other as they are shown, in the order in which the encoder got them.
+// Encoders disagree on the DTS of a stream that ends within the delay.
 func (o *output) writeVideo(packets []codec.Packet) error {
 	for _, p := range packets {
-		s := muxer.Sample{
+		n := o.given[0]
+		o.given = o.given[1:]
+		o.held = &muxer.Sample{
 			Data: avc.ConvertByteStreamToNaluSample(p.Data),
 			PTS:  p.PTS * int64(o.frameLen),
-			// Encoders disagree on the DTS of a stream that ends within the delay.
-			DTS:      (o.coded - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
-			Duration: int64(o.frameLen),
-			Key:      p.Key,
+			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
+			Key:  p.Key,
 		}
-		o.coded++
-		if !o.writes(s) {
-			continue
+		if len(o.given) == 0 { // the next is not known yet
+			return nil
 		}
-		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
-		if err := o.survive(o.mux.WriteVideo(s)); err != nil {
-			return fmt.Errorf("write video: %w", err)
+		if err := o.release(o.given[0]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// release writes the sample that is held back, which lasts until frame next.
+func (o *output) release(next int64) error {
+	if o.held == nil {
+		return nil
+	}
+	s := *o.held
+	o.held = nil
+	s.Duration = (next-int64(o.venc.DecodeDelay()))*int64(o.frameLen) - s.DTS
+	if !o.writes(s) {
+		return nil
+	}
+	o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
+	if err := o.survive(o.mux.WriteVideo(s)); err != nil {
+		return fmt.Errorf("write video: %w", err)
 	}
 	return nil
 }
@@ -236,15 +300,15 @@ func (o *output) putAudio(s muxer.Sample) error {
 func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
 	var errs []error
 	if frames > o.first {
-		errs = append(errs, o.flushVideo(), o.flushAudio())
+		errs = append(errs, o.flushVideo(frames), o.flushAudio())
 	}
 	chunks, err := o.end(timebase.Ticks(frames) * o.frameLen)
 	return chunks, errors.Join(append(errs, err)...)
 }
 
-func (o *output) flushVideo() error {
+func (o *output) flushVideo(frames int64) error {
 	packets, err := o.venc.Flush()
-	return errors.Join(o.writeVideo(packets), err)
+	return errors.Join(o.writeVideo(packets), o.release(frames), err)
 }
 
 // flushAudio pads the last frame with silence, which the file's end cuts off.

@@ -25,7 +25,7 @@ import (
 // The call that each recording is of: so many people, for so long.
 const (
 	livePeople = 4
-	liveLength = 40 * time.Second
+	liveLength = 30 * time.Second
 )
 
 // tape keeps a call that is made in virtual time, so that it can be played to
