@@ -22,7 +22,11 @@ unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found 
 # Tests that would take minutes under the race detector.
 long := ^TestLong
 
-.PHONY: help setup setup-tests build demo test lint fmt fuzz bench overload clean
+# How often `make chaos` kills, and what its chances follow from; 0: any.
+KILLS ?= 200
+SEED ?= 0
+
+.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz bench overload clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +36,9 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 
 test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
 	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
+
+chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
+	$(GO) test ./e2e -run '^TestChaos$$' -count=1 -timeout 3h -v -chaos.kills=$(KILLS) -chaos.seed=$(SEED)
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel

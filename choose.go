@@ -64,12 +64,12 @@ func (l *videoLayer) learn(at timebase.Ticks) {
 	}
 }
 
-// best returns which of its spatial layers suits a place best; zero sizes are
-// those that are not known.
-func (l *videoLayer) best(p place) (id int, size image.Point) {
+// best returns which of its spatial layers suits a place best, of those with no
+// more than so many pixels; zero sizes are those that are not known.
+func (l *videoLayer) best(p place, pixels int) (id int, size image.Point) {
 	id = allLayers
 	for i, s := range l.has.Spatial {
-		if s != (image.Point{}) && (id == allLayers || p.better(s, size)) {
+		if s != (image.Point{}) && s.X*s.Y <= pixels && (id == allLayers || p.better(s, size)) {
 			id, size = i, s
 		}
 	}
@@ -100,7 +100,7 @@ func (c *camera) prefer(at timebase.Ticks, rate int) {
 	c.preferred = nil
 	for _, l := range c.layers {
 		l.learn(at)
-		id, s := l.best(c.place)
+		id, s := l.best(c.place, c.pixels)
 		if s == (image.Point{}) || !l.sends(at) {
 			continue
 		}
@@ -134,7 +134,7 @@ func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
 	if c.idle() {
 		return false
 	}
-	_, size := l.best(c.place)
+	_, size := l.best(c.place, c.pixels)
 	return l == c.active || l == c.preferred || size == (image.Point{}) && (c.active == nil || l.sends(at))
 }
 

@@ -23,6 +23,9 @@ type Counters struct {
 	Malformed    uint64
 	Overflowed   uint64
 	DecodeErrors uint64
+	Excess       uint64 // packets
+	Oversize     uint64
+	Withheld     uint64
 	Concealed    time.Duration // of all voices: made up, or silent, for lost packets
 	// Lateness counts frames by how late they were composed: up to 2^n ms at n,
 	// and later than all others in the last. TotalLateness is its sum.
@@ -30,8 +33,8 @@ type Counters struct {
 	TotalLateness time.Duration
 }
 
-// add adds those of another recording.
-func (c *Counters) add(d Counters) {
+// Add adds those of another recording, or of other recordings.
+func (c *Counters) Add(d Counters) {
 	c.Frames += d.Frames
 	c.RepeatedFrames += d.RepeatedFrames
 	c.HeldFrames += d.HeldFrames
@@ -50,6 +53,9 @@ func (c *Counters) add(d Counters) {
 	c.Malformed += d.Malformed
 	c.Overflowed += d.Overflowed
 	c.DecodeErrors += d.DecodeErrors
+	c.Excess += d.Excess
+	c.Oversize += d.Oversize
+	c.Withheld += d.Withheld
 	c.Concealed += d.Concealed
 	for i, n := range d.Lateness {
 		c.Lateness[i] += n
@@ -78,7 +84,7 @@ func (e *Engine) Totals() Totals {
 		}
 	}
 	for _, r := range running { // within the lock, so that none is counted twice or not at all
-		t.add(r.Counters())
+		t.Add(r.Counters())
 	}
 	e.mu.Unlock()
 	return t
@@ -114,7 +120,7 @@ func (s *session) count() Counters {
 		if v != nil {
 			v.feed.layer.count(&c)
 			c.Overflowed += v.feed.overflowed
-			c.DecodeErrors += v.stats.errors
+			c.addDecoding(v.stats)
 			c.Concealed += (v.concealed.total + v.missing.total).Duration()
 		}
 	}
@@ -123,10 +129,16 @@ func (s *session) count() Counters {
 			for _, l := range v.layers {
 				l.layer.count(&c)
 			}
-			c.DecodeErrors += v.stats.errors
+			c.addDecoding(v.stats)
 		}
 	}
 	return c
+}
+
+func (c *Counters) addDecoding(d decodeStats) {
+	c.DecodeErrors += d.errors
+	c.Oversize += d.oversize
+	c.Withheld += d.withheld
 }
 
 // count adds what was received of a layer.
@@ -143,6 +155,7 @@ func (l *layer) count(c *Counters) {
 	c.Repaired += r.Repaired
 	c.Late += r.Late
 	c.Malformed += r.Malformed
+	c.Excess += l.excess
 }
 
 // addTrack adds what came of a track that is over.
@@ -154,7 +167,8 @@ func (c *Counters) addTrack(t TrackReport) {
 	c.Repaired += sum.Repaired
 	c.Late += sum.Late
 	c.Malformed += sum.Malformed
-	c.DecodeErrors += t.DecodeErrors
+	c.Excess += sum.Excess
+	c.addDecoding(decodeStats{errors: t.DecodeErrors, oversize: t.Oversize, withheld: t.Withheld})
 	if t.Sound != nil {
 		c.Concealed += t.Sound.Concealed.Total + t.Sound.Missing.Total
 		c.Overflowed += t.Sound.Overflowed

@@ -17,6 +17,7 @@ import (
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -168,6 +169,7 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 		e.unregister(cfg.ID)
 		return nil, err
 	}
+	r.observe(probe.From(ctx))
 	return e.launch(r)
 }
 
@@ -240,7 +242,7 @@ func (e *Engine) retire(r *Recording) {
 	defer e.mu.Unlock()
 	delete(e.recordings, r.id)
 	e.totals.Ended[r.why]++
-	e.totals.add(r.Counters())
+	e.totals.Add(r.Counters())
 }
 
 func (e *Engine) unregister(id string) {

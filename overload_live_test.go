@@ -106,7 +106,7 @@ func makeTape(t *testing.T) *tape {
 		var leave []func()
 		for i := range livePeople {
 			c := guest(p, i, p.epoch)
-			c.size, c.paint = image.Pt(640, 360), woven(uint8(40 + 20*i))
+			c.size, c.paint = image.Pt(640, 360), woven(uint8(40+20*i))
 			leave = append(leave, r.join(c))
 		}
 		for range liveLength / (4 * time.Second) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -14,8 +15,13 @@ const idleCheck = time.Second
 
 // run owns the recording until it has ended.
 func (r *Recording) run() {
+	r.out.start()
 	err := r.record()
 	close(r.deaf)
+	if r.suspended {
+		r.vanish()
+		return
+	}
 	r.finish(err)
 }
 
@@ -23,11 +29,14 @@ func (r *Recording) run() {
 func (r *Recording) record() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !r.session.finished() {
+	for !r.session.finished() && !r.suspended {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {
-			if err := r.measure(func() error { return r.step(due, now) }); err != nil {
+			if err := r.measure(func() error {
+				r.session.probe.Resume()
+				return r.step(due, now)
+			}); err != nil {
 				return err
 			}
 			r.watchLoad(due, now)
@@ -65,6 +74,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
+	defer r.session.probe.Enter(r.session.probe.Enter(probe.Other))
 	unwritten := r.session.stats.Unwritten
 	if err := r.session.step(now); err != nil {
 		return err
@@ -81,6 +91,12 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 		r.count(now)
 	}
 	return nil
+}
+
+// observe lets p look into the recording from now on.
+func (r *Recording) observe(p *probe.Probe) {
+	r.session.probe, r.out.probe = p, p
+	p.Encoding(r.out.videoConfig())
 }
 
 // watchLoad takes in how long the frame took that was due at a time and begun at another.
@@ -108,7 +124,7 @@ func (r *Recording) update(all bool) {
 		res = r.describe()
 		r.shown = r.session.version
 	}
-	res.Duration, res.Stats = r.session.position().Duration(), r.past.stats.plus(r.session.stats)
+	res.Duration, res.Stats = r.out.status().written.Duration(), r.past.stats.plus(r.session.stats)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -117,11 +133,12 @@ func (r *Recording) update(all bool) {
 // describe tells what the recording has come to so far.
 func (r *Recording) describe() Result {
 	s := r.session
+	out := r.out.status()
 	res := Result{
 		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
-		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
+		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
-		Unwritten: r.past.unwritten.plus(r.out.outage.missing.report()), Overload: r.past.overload.plus(s.overload),
+		Unwritten: r.past.unwritten.plus(out.missing.report()), Overload: r.past.overload.plus(s.overload),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -137,7 +154,7 @@ func (r *Recording) people() []ParticipantInfo {
 func (r *Recording) obey(tick <-chan time.Time) {
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply()
+		c.reply <- answer{c.apply(), r.out.barrier()}
 		return
 	case why := <-r.stop:
 		r.begin(why)
@@ -146,7 +163,7 @@ func (r *Recording) obey(tick <-chan time.Time) {
 	}
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply()
+		c.reply <- answer{c.apply(), r.out.barrier()}
 	case why := <-r.stop:
 		r.begin(why)
 	case <-tick:
@@ -169,8 +186,11 @@ func (r *Recording) begin(why EndReason) {
 // watch ends the recording when nobody has been in the call for long enough, and
 // shows that it is still there while nothing is written.
 func (r *Recording) watch(now timebase.Ticks) {
-	if r.session.timeline.paused() && now-r.saved >= manifestWhilePaused {
-		r.save()
+	if r.session.timeline.paused() {
+		if now-r.saved >= manifestWhilePaused {
+			r.save()
+		}
+		r.out.do(r.out.flush)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -217,6 +237,7 @@ func (r *Recording) publish(failure error) {
 	}
 	r.closeCapture()
 	res := r.describe()
+	res.Duration = r.session.position().Duration()
 	report := r.session.report(res.Participants)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten

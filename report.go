@@ -66,6 +66,8 @@ type ParticipantReport struct {
 	// reports do, "arrival" if there were none for one of them.
 	AVBasis string        `json:"avBasis,omitempty"`
 	Tracks  []TrackReport `json:"tracks"`
+	// Omitted is how many tracks more there were: the first 500 that ended are listed.
+	Omitted int `json:"omittedTracks,omitempty"`
 }
 
 // TrackReport tells what came of a track.
@@ -78,6 +80,11 @@ type TrackReport struct {
 	// Decoded counts packets of sound, or pictures.
 	Decoded      uint64 `json:"decoded"`
 	DecodeErrors uint64 `json:"decodeErrors"`
+	// Oversize counts pictures that had too many pixels to be decoded, and
+	// Withheld packets of sound or pictures that were not decoded because the
+	// participant's cost too much (see Limits).
+	Oversize uint64 `json:"oversize"`
+	Withheld uint64 `json:"withheld"`
 
 	Sound    *SoundReport    `json:"sound,omitempty"`
 	Pictures *PicturesReport `json:"pictures,omitempty"`
@@ -138,6 +145,7 @@ type LayerStats struct {
 	Late        uint64 `json:"late"`
 	Duplicate   uint64 `json:"duplicate"`
 	Malformed   uint64 `json:"malformed"`
+	Excess      uint64 `json:"excess"` // packets left out because there were too many: see Limits
 	KeyFrames   uint64 `json:"keyFrames"`
 	Freezes     uint64 `json:"freezes"` // times that pictures had to wait for a key frame
 	SSRCChanges uint64 `json:"ssrcChanges"`
@@ -161,8 +169,10 @@ const (
 	AlarmUndecodable AlarmKind = "Undecodable" // nothing could be decoded for 4 s
 	AlarmNoKeyFrame  AlarmKind = "NoKeyFrame"  // no key frame came for 4 s although one is needed
 	AlarmSilence     AlarmKind = "Silence"     // nothing but silence for 30 s
+	AlarmExcessive   AlarmKind = "Excessive"   // some is left out, as it is beyond the limits
 	AlarmUnwritable  AlarmKind = "Unwritable"  // of the recording: the spool can't be written to
-	AlarmOverloaded  AlarmKind = "Overloaded"  // likewise: it can't keep up, and leaves out pictures
+	AlarmSpoolSlow   AlarmKind = "SpoolSlow"   // of the recording: the spool takes more than 2 s to be written to
+	AlarmOverloaded  AlarmKind = "Overloaded"  // of the recording: it can't keep up, and leaves out pictures
 )
 
 // Alarm is something that is wrong, as long as it is.
@@ -202,6 +212,7 @@ func (t TrackReport) Received() (sum LayerStats) {
 		sum.Late += l.Late
 		sum.Duplicate += l.Duplicate
 		sum.Malformed += l.Malformed
+		sum.Excess += l.Excess
 		sum.KeyFrames += l.KeyFrames
 		sum.Freezes += l.Freezes
 		sum.SSRCChanges += l.SSRCChanges
@@ -215,11 +226,12 @@ func (t TrackReport) Received() (sum LayerStats) {
 
 // report tells how the recording went, once the session is closed.
 func (s *session) report(people []ParticipantInfo) Report {
+	missing := s.out.status().missing
 	r := Report{
 		Recording: s.cfg.ID, Conversation: s.cfg.Conversation, Duration: s.position().Duration(),
 		Ticks: TickReport{
 			Stats: s.stats, P95Lateness: s.late.p95(), MaxLateness: s.late.most, Gaps: s.gaps.report(),
-			Unwritten: s.out.outage.missing.report(),
+			Unwritten: missing.report(),
 		},
 		Participants: []ParticipantReport{}, Alarms: append([]Alarm{}, s.alarms...),
 	}
@@ -232,6 +244,9 @@ func (s *session) report(people []ParticipantInfo) Report {
 	for _, f := range s.retired {
 		p := &r.Participants[places[f.stay.id]]
 		p.Tracks = append(p.Tracks, f.report)
+	}
+	for id, n := range s.concluded {
+		r.Participants[places[id]].Omitted = max(0, n-maxFinished)
 	}
 	for i := range r.Participants {
 		r.Participants[i].sumUp()

@@ -54,11 +54,13 @@ type Chunk struct {
 
 // Result is what a recording came to. It is final once the recording has ended.
 type Result struct {
-	ID           string            `json:"recordingId"`
-	Conversation string            `json:"conversationId"`
-	State        State             `json:"-"`
-	StartTime    time.Time         `json:"startTime"`
-	Duration     time.Duration     `json:"durationNs"` // without pauses and gaps
+	ID           string    `json:"recordingId"`
+	Conversation string    `json:"conversationId"`
+	State        State     `json:"-"`
+	StartTime    time.Time `json:"startTime"`
+	// Duration is without pauses and gaps. Of a running recording it is what is in
+	// the files: if the process is killed now, that remains.
+	Duration     time.Duration     `json:"durationNs"`
 	EndReason    EndReason         `json:"endReason"`
 	Chunks       []Chunk           `json:"chunks"`
 	Pauses       []Pause           `json:"pauses"`

@@ -3,6 +3,7 @@ package callreel
 import (
 	"fmt"
 	"image"
+	"slices"
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -68,7 +69,7 @@ func (s *session) seatOf(id string) *seat {
 // addTiles adds a participant's camera, or avatar, and screens.
 func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	for i, c := range st.screens {
-		if at < c.ended && c.dec.Picture() != nil {
+		if at < c.ended && c.dec.Picture() != nil && !s.shows(c) {
 			screen := compositor.Tile{Key: c.key(), Label: st.label, Fit: compositor.Contain}
 			c.fill(&screen)
 			s.tiles, s.views = append(s.tiles, screen), append(s.views, view{st.screens[i : i+1], c})
@@ -84,6 +85,12 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 		person.Dim = lost
 	}
 	s.tiles, s.views = append(s.tiles, person), append(s.views, view{st.faces, face})
+}
+
+// shows reports whether there is a tile for the screen of c: of a track that c
+// replaced, if what the sender says of its clock makes c earlier.
+func (s *session) shows(c *camera) bool {
+	return slices.ContainsFunc(s.tiles, func(t compositor.Tile) bool { return t.Fit == compositor.Contain && t.Key == c.key() })
 }
 
 // fill puts the newest picture into a tile.

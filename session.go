@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/mixer"
 )
@@ -27,25 +29,28 @@ type session struct {
 	delay    timebase.Ticks
 	grace    timebase.Ticks // how long a seat is kept for somebody who left
 
-	members []presence // also those who left, for as long as their seats are kept
-	version uint64
-	seats   []seat
-	places  map[string]int // of seats, by participant
-	stays   []*stay        // of everybody who was there, in order of joining
-	voices  map[*track]*voice
-	cameras map[*track]*camera
-	heard   []*voice  // those of this frame, in the order of members and tracks
-	watched []*camera // likewise
-	live    map[*track]bool
-	fresh   []*layer // the first ones of new tracks
-	retired []finished
-	past    Counters // of the tracks in retired
-	alarms  []Alarm  // all that were raised
-	news    []Event  // about alarms, for the owner to tell
-	gaps    spans
+	members   []presence // also those who left, for as long as their seats are kept
+	version   uint64
+	seats     []seat
+	places    map[string]int // of seats, by participant
+	stays     []*stay        // of everybody who was there, in order of joining
+	voices    map[*track]*voice
+	cameras   map[*track]*camera
+	heard     []*voice  // those of this frame, in the order of members and tracks
+	watched   []*camera // likewise
+	live      map[*track]bool
+	fresh     []*layer // the first ones of new tracks
+	retired   []finished
+	past      Counters       // of the tracks that are over
+	concluded map[string]int // how many those are, by participant
+	budgets   map[string]*budgets
+	limits    Limits
+	alarms    []Alarm // all that were raised
+	news      []Event // about alarms, for the owner to tell
+	gaps      spans
 
-	unwritable int // place in alarms of that about the spool, counted from 1
-	overloaded int // likewise of that about overload
+	unwritable, slow int // places in alarms of those about the spool, counted from 1
+	overloaded       int // likewise of that about overload
 
 	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
@@ -56,6 +61,7 @@ type session struct {
 	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
+	probe  *probe.Probe
 
 	ladder   ladder
 	overload Overload
@@ -85,17 +91,18 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		cfg: cfg, log: eng.cfg.Logger.With("recording", cfg.ID),
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
-		frameLen: cfg.frameLen(),
-		ladder:   newLadder(cfg.frameLen()),
-		delay:    timebase.FromDuration(cfg.Delay),
-		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
-		places:   make(map[string]int),
-		voices:   make(map[*track]*voice),
-		cameras:  make(map[*track]*camera),
-		live:     make(map[*track]bool),
-		stopped:  never,
-		mixer:    mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
-		comp:     comp, scaler: scaler, out: out,
+		frameLen:  cfg.frameLen(),
+		ladder:    newLadder(cfg.frameLen()),
+		delay:     timebase.FromDuration(cfg.Delay),
+		grace:     timebase.FromDuration(max(0, cfg.RejoinGrace)),
+		places:    make(map[string]int),
+		voices:    make(map[*track]*voice),
+		cameras:   make(map[*track]*camera),
+		live:      make(map[*track]bool),
+		concluded: make(map[string]int), budgets: make(map[string]*budgets), limits: eng.cfg.Limits,
+		stopped: never,
+		mixer:   mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
+		comp:    comp, scaler: scaler, out: out,
 	}, nil
 }
 
@@ -169,6 +176,7 @@ func (s *session) refresh(at timebase.Ticks) {
 func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
+	defer s.probe.Enter(s.probe.Enter(probe.Receive))
 	for i := range s.members {
 		m := &s.members[i]
 		s.equip(m.member)
@@ -177,8 +185,10 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		m.cameras = s.watched[first:]
 	}
 	if s.draw {
+		s.probe.Enter(probe.DecodeVideo)
 		s.look(at)
 	}
+	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
 		v.feed.ask()
 		s.play(v)
@@ -190,17 +200,19 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(at - max(s.grace, staleAfter)) // a replaced track stands in for its successor
+	allowed := s.budget(m.id, s.position())
 	for _, t := range m.tracks {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
 			if v := s.voices[t]; v != nil {
 				v.feed.pull(now, limit+v.lag())
-				v.beat = t.pulse()
+				v.beat, v.budget = t.pulse(), &allowed.sound
 				s.heard = append(s.heard, v)
 			}
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
+			c.budget = &allowed.sight
 			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
@@ -234,7 +246,7 @@ func (s *session) decode(l *layer) (err error) {
 	if t := l.track; t.kind == ingest.Audio {
 		s.voices[t], err = newVoice(l, s.mixer)
 	} else {
-		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera})
+		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}, s.limits.Pixels)
 	}
 	return err
 }
@@ -275,8 +287,11 @@ func (s *session) retire() {
 // conclude keeps the report of a track that is over, and ends its alarms.
 func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.endAlarms(h)
-	s.retired = append(s.retired, finished{l.member.stay, r})
 	s.past.addTrack(r)
+	id := l.member.id
+	if s.concluded[id]++; s.concluded[id] <= maxFinished {
+		s.retired = append(s.retired, finished{l.member.stay, r})
+	}
 }
 
 // pictureAt draws and encodes the frame at position pos, local time at, or
@@ -296,6 +311,7 @@ func (s *session) pictureAt(pos, at timebase.Ticks) error {
 	if !fresh {
 		s.stats.RepeatedFrames++
 	}
+	s.probe.Composed(s.frame, s.canvas)
 	return s.out.video(s.canvas, s.frame, s.frameKind(fresh))
 }
 
@@ -311,9 +327,14 @@ func (s *session) compose(pos, at timebase.Ticks) (fresh bool, err error) {
 		return false, err
 	}
 	s.examine(pos)
+	s.probe.Enter(probe.Compose)
 	canvas, changed, err := s.comp.Compose(s.tiles)
-	if err != nil {
+	s.probe.Enter(probe.Other)
+	switch {
+	case errors.Is(err, compositor.ErrDuplicateKey) || errors.Is(err, compositor.ErrLayout):
 		return false, fmt.Errorf("compose frame %d: %w", s.frame, err)
+	case err != nil: // of one participant's picture, in whose place is the avatar
+		s.log.Warn("a picture can't be drawn", "frame", s.frame, "error", err)
 	}
 	s.canvas = canvas
 	return len(changed) > 0, nil
@@ -326,7 +347,9 @@ func (s *session) mixTo(from, to timebase.Ticks) error {
 		s.pcm = make([]int16, n)
 	}
 	s.pcm = s.pcm[:last-first]
+	was := s.probe.Enter(probe.Mix)
 	s.mixer.MixAt(first, s.pcm)
+	s.probe.Enter(was)
 	return s.out.audio(s.pcm)
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/internal/cpu"
 )
 
 const (
@@ -91,19 +90,19 @@ func (d demand) estimate() (e estimate) {
 // demand asks the recordings.
 func (s *Server) demand() demand {
 	d := demand{cores: s.cores(), besides: 1, bound: s.bound()}
-	for _, r := range s.cfg.Engine.Recordings() {
+	for _, r := range s.host.Recordings() {
 		l := r.Load()
-		if r.State() == callreel.Paused { // nothing is made, so nothing changes
+		if r.Result().State == callreel.Paused { // nothing is made, so nothing changes
 			l.Level, l.Lateness = 0, 0
 		}
 		d.loads = append(d.loads, l)
 	}
-	t := s.cfg.Engine.Totals()
+	t := s.host.Totals()
 	if t.Recorded >= minMeasured {
 		d.past = t.CPU.Seconds() / t.Recorded.Seconds()
 	}
 	if t.CPU > 0 { // receiving, deciphering and delivering are not the recordings' own
-		d.besides = min(max(cpu.Process().Seconds()/t.CPU.Seconds(), 1), maxBesides)
+		d.besides = min(max(s.host.Usage().CPU.Seconds()/t.CPU.Seconds(), 1), maxBesides)
 	}
 	return d
 }
@@ -135,7 +134,7 @@ func (s *Server) checkRoom() error {
 		"used", hundredths(e.used), "each", hundredths(e.each), "overloaded", e.overloaded)
 	after := usualRetry
 	if !e.overloaded {
-		after = nextEnd(s.cfg.Engine.Totals(), len(d.loads))
+		after = nextEnd(s.host.Totals(), len(d.loads))
 	}
 	return &problem{
 		status: http.StatusServiceUnavailable, code: codeInternal, message: callreel.ErrFull.Error(),

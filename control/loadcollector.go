@@ -41,7 +41,7 @@ func (c loadCollector) Collect(to chan<- prometheus.Metric) {
 	for level, n := range levels[1:] {
 		c.gauge(to, "recordings_overloaded", float64(n), strconv.Itoa(level+1))
 	}
-	t := c.server.cfg.Engine.Totals()
+	t := c.server.host.Totals()
 	c.counter(to, "overload_steps_total", float64(t.StepsDown), "down")
 	c.counter(to, "overload_steps_total", float64(t.StepsUp), "up")
 	c.counter(to, "overloaded_seconds_total", t.Overloaded.Seconds())

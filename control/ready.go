@@ -94,7 +94,7 @@ type readyAnswer struct {
 // can't write. If it is full it says so. The reasons are in the log; here are their names only, for
 // whoever asks.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ call) error {
-	if s.cfg.Engine.Closed() {
+	if s.host.Closed() {
 		reply(w, http.StatusServiceUnavailable, readyAnswer{"closing", nil})
 		return nil
 	}

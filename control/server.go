@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control/page"
@@ -24,9 +22,13 @@ import (
 // Config says how a Server works. Engine, Store, Cluster and access keys are
 // needed.
 type Config struct {
-	// Engine holds the calls and records them. Its OnEvent must be the server's
+	// Engine holds the calls and records them, unless there is a Host; then it takes
+	// over what earlier runs have left. Its OnEvent must be the server's
 	// [Server.Observe], or call it. The server does not close the engine.
 	Engine *callreel.Engine
+	// Host, where not nil, holds the calls and records them instead of Engine, with
+	// the same Store and spool. What it tells goes to Observe likewise.
+	Host Host
 	// Store is where the engine keeps finished files.
 	Store storage.Store
 	// Cluster keeps what must outlive the server. The server does not close it.
@@ -73,7 +75,8 @@ type Config struct {
 	Admission int
 	// Recording is how recordings are made; Conversation and ID are set for each.
 	Recording callreel.RecordingConfig
-	// WHIP is how publishers connect; Sink and Authorize are the server's.
+	// WHIP is how publishers connect, if there is no Host; Sink and Authorize are the
+	// server's.
 	WHIP whip.Config
 	// Version is shown on the index page. Optional.
 	Version string
@@ -87,10 +90,10 @@ type Server struct {
 	log    *slog.Logger
 	keys   *keyring
 	limits *limits // nil: none
-	whip   *whip.Server
+	host   Host
+	whip   http.Handler
 	page   http.Handler
 	routes []endpoint
-	run    string // names this run of the server
 	urls   urls
 
 	// From Start on.
@@ -129,8 +132,11 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
+		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), host: cfg.Host,
 		cores: cpu.Cores, limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
+	}
+	if s.host == nil {
+		s.host = newLocal(cfg.Engine, cfg.WHIP)
 	}
 	var err error
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
@@ -148,8 +154,7 @@ func New(cfg Config) (*Server, error) {
 	if s.openAPI, err = describeAPI(s.routes, cfg.Version, s.urls.content); err != nil {
 		return nil, err
 	}
-	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher
-	if s.whip, err = whip.New(cfg.WHIP); err != nil {
+	if s.whip, err = s.host.Open(s.access); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -33,6 +33,7 @@ type serveCmd struct {
 	Recording       recordingFlags `embed:"" group:"Recordings"`
 	Font            []string       `help:"Files (TTF, OTF, TTC) with glyphs for names that are not Latin, Greek or Cyrillic." type:"existingfile" placeholder:"FILE" group:"Recordings"`
 	Media           mediaFlags     `embed:"" group:"Media"`
+	Workers         workerFlags    `embed:"" group:"Workers"`
 	Log             logFlags       `embed:"" group:"Log"`
 }
 
@@ -60,8 +61,12 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
+	workers, err := c.Workers.config()
+	if err != nil {
+		return errors.Join(err, closeSockets(media))
+	}
 	s, err := startServer(ctx, serverConfig{
-		TLS:     files,
+		TLS: files, Workers: workers,
 		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1), Continue: cmp.Or(c.ContinueWithin, -1),
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
@@ -139,7 +144,7 @@ func (c *serveCmd) wait(ctx context.Context, s *server) error {
 	var failure error
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping", "recordings", len(s.Engine.Recordings()), "timeout", c.ShutdownTimeout)
+		s.log.Info("stopping", "recordings", s.running(), "timeout", c.ShutdownTimeout)
 	case failure = <-s.Failed:
 		failure = fmt.Errorf("serve HTTP: %w", failure)
 	}
