@@ -26,7 +26,7 @@ long := ^TestLong
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: help setup setup-tests build demo test chaos soak lint fmt fuzz powerloss bench bench-report clean
+.PHONY: help setup setup-tests build demo test chaos soak overload lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench: setup ## run the benchmarks that match BENCH (all)
 bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
 	@scripts/setup.sh --bench
 	bin/callreel bench report --json bin/bench.json
+
+overload: setup ## record twice what this machine carries, and check that no sound is lost
+	$(GO) test -tags=nolibopusfile,overload -run TestLiveOverload -v -timeout 30m .
 
 clean: ## remove what make built
 	rm -rf bin
