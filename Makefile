@@ -35,7 +35,10 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
 test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
-	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
+	@status=0; \
+	[ "$${CI:-}" != true ] || scripts/fuzz.sh 30s || status=1; \
+	$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)" || status=1; \
+	exit $$status
 
 chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
 	$(GO) test ./e2e -run '^TestChaos$$' -count=1 -timeout 3h -v -chaos.kills=$(KILLS) -chaos.seed=$(SEED)
