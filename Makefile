@@ -26,10 +26,10 @@ long := ^TestLong
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: help setup setup-tests build demo test chaos soak lint fmt fuzz bench clean
+.PHONY: help setup setup-tests build demo test chaos soak lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
@@ -66,8 +66,15 @@ bin/tools/golangci-lint: scripts/tools/go.mod
 fuzz: setup ## fuzz every fuzz target for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)
 
+powerloss: setup ## lose the power 20 times after each operation on a spool
+	$(GO) test -timeout 60m -run LongPowerLoss -losses 20 -v .
+
 bench: setup ## run the benchmarks that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
+	@scripts/setup.sh --bench
+	bin/callreel bench report --json bin/bench.json
 
 clean: ## remove what make built
 	rm -rf bin

@@ -1,6 +1,10 @@
 package callreel
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // EndReason says why a recording or a chunk ended.
 type EndReason string
@@ -52,8 +56,13 @@ type Chunk struct {
 	MetadataKey string `json:"metadataKey"`
 }
 
+// resultVersion is that of recording.json. What was written before it had one is
+// of version 1.
+const resultVersion = 1
+
 // Result is what a recording came to. It is final once the recording has ended.
 type Result struct {
+	Version      int       `json:"version,omitempty"` // of the format, in documents
 	ID           string    `json:"recordingId"`
 	Conversation string    `json:"conversationId"`
 	State        State     `json:"-"`
@@ -80,6 +89,21 @@ type Result struct {
 	Capture string `json:"captureKey,omitempty"`
 	// Err is why the recording failed, or why something is not in the store yet.
 	Err error `json:"-"`
+}
+
+// UnmarshalJSON refuses what a later version of callreel has written.
+func (r *Result) UnmarshalJSON(doc []byte) error {
+	type plain Result
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(doc, &head); err != nil {
+		return err
+	}
+	if head.Version > resultVersion {
+		return fmt.Errorf("a result has version %d: %w", head.Version, errVersion)
+	}
+	return json.Unmarshal(doc, (*plain)(r))
 }
 
 // Stats counts what the recording did.

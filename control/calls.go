@@ -64,9 +64,8 @@ func (c *calls) deal(ctx context.Context, e callreel.Event) error {
 	case callreel.CallStarted:
 		return c.begin(ctx, e)
 	case callreel.CallEnded:
-		if call := c.open[e.Conversation]; call != nil && e.Err != nil { // whoever knew of it has crashed
-			call.lost = e.Time
-			return c.dismiss(ctx, call)
+		if e.Err != nil {
+			return c.interrupt(ctx, e)
 		}
 		return c.end(ctx, e.Conversation, e.Time, "Nobody is left in the call.")
 	default:
@@ -97,6 +96,12 @@ func (c *calls) begin(ctx context.Context, e callreel.Event) error {
 			return err
 		}
 		c.open[e.Conversation] = call
+	}
+	if len(call.People) > 0 { // whoever knew of them has crashed
+		call.lost = e.Time
+		if err := c.dismiss(ctx, call); err != nil {
+			return err
+		}
 	}
 	call.last, call.lost = *e.Participant, time.Time{}
 	return c.tellBegin(ctx, call)
@@ -221,6 +226,9 @@ func (c *calls) recover(ctx context.Context, at time.Time) error {
 		if err := json.Unmarshal(r.Value, &call); err != nil {
 			return fmt.Errorf("control: call %q: %w", r.Key, err)
 		}
+		if call.Version > recordVersion {
+			return fmt.Errorf("control: call %q has version %d, and this program knows %d", r.Key, call.Version, recordVersion)
+		}
 		if call.Node == c.node {
 			c.open[call.Conversation] = &call
 		}
@@ -232,6 +240,17 @@ func (c *calls) recover(ctx context.Context, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// interrupt notes that the process that held a call is gone. Nobody is in the call
+// until they come back.
+func (c *calls) interrupt(ctx context.Context, e callreel.Event) error {
+	call := c.open[e.Conversation]
+	if call == nil {
+		return nil
+	}
+	call.lost = e.Time
+	return c.dismiss(ctx, call)
 }
 
 // dismiss tells that those who were in a call are not any more.

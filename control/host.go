@@ -10,7 +10,8 @@ import (
 )
 
 // Host holds the calls and makes the recordings: in this process, or each call
-// in one of its own.
+// in one of its own. What it tells is what an engine tells; if the process of a
+// call is gone unasked, that is a CallEnded with an Err.
 type Host interface {
 	Recorder
 	Calls

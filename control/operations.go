@@ -131,7 +131,7 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 func (s *Server) newRecord(rec Recording) record {
 	d := s.running(rec)
 	call, _ := s.host.Call(d.Conversation) // none if it is over already
-	return record{recordingDetails: d, CallID: callIDOf(d.Conversation), CorrelatesTo: call.Call}
+	return record{recordingDetails: d, CallID: callIDOf(d.Conversation), CorrelatesTo: s.calls.id(d.Conversation, call.Call)}
 }
 
 // takeBack ends a recording of which nobody will hear.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -25,11 +24,8 @@ import (
 const asCommand = "TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if os.Getenv(asCommand) != "" || len(os.Args) == 2 && os.Args[1] == "worker" { // of a server in a test
 		main()
-	}
-	if len(os.Args) == 2 && os.Args[1] == "worker" { // of a server in a test
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	for _, v := range os.Environ() { // settings of whoever tests
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "CALLREEL_") {

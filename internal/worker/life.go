@@ -139,7 +139,7 @@ func (p *Pool) note(s status) {
 func (p *Pool) bury(w *worker) {
 	now := time.Now()
 	w.mu.Lock()
-	retired, last, lost := w.retired, w.last, w.people.lost(w.conversation, now)
+	retired, last, callID := w.retired, w.last, w.callID
 	w.mu.Unlock()
 	p.mu.Lock()
 	delete(p.alive, w)
@@ -168,8 +168,8 @@ func (p *Pool) bury(w *worker) {
 		p.log.Error("a worker has ended unasked", "conversation", w.conversation, "pid", w.cmd.Process.Pid,
 			"how", w.exit, "recordings", len(left))
 	}
-	for _, e := range lost {
-		p.happened(e)
+	if callID != "" {
+		p.happened(callreel.Event{Type: callreel.CallEnded, Time: now, Conversation: w.conversation, Call: callID, Err: errGone})
 	}
 	if closed { // it is for the next start
 		return

@@ -48,9 +48,6 @@ type Config struct {
 	Credential *syscall.Credential
 	// Settings are what workers are told.
 	Settings Settings
-	// MaxRecordings bounds the recordings that run at the same time. Zero means
-	// no bound.
-	MaxRecordings int
 	// UDP and TCP are sockets that all workers share; see whip.Config. The pool
 	// closes them.
 	UDP net.PacketConn
@@ -227,9 +224,6 @@ func (p *Pool) reserve(r *recording) error {
 	switch {
 	case p.closed:
 		return callreel.ErrClosed
-	case p.cfg.MaxRecordings > 0 && len(p.running()) >= p.cfg.MaxRecordings:
-		p.totals.Refused++
-		return callreel.ErrFull
 	case p.recordings[r.id] != nil:
 		return fmt.Errorf("%w: a recording %q is running", callreel.ErrInvalid, r.id)
 	}

@@ -55,7 +55,7 @@ type worker struct {
 	users    int    // requests under way
 	requests uint64 // so far
 	retired  bool   // it was told to end
-	people   roster
+	callID   string // of the call that there is
 	cpu      time.Duration
 	memory   int64
 }
@@ -223,7 +223,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 func (w *worker) hear(e callreel.Event) {
 	w.mu.Lock()
-	w.people.note(e)
+	w.noteCall(e)
 	w.mu.Unlock()
 	w.pool.happened(e)
 	w.mu.Lock()
@@ -231,6 +231,16 @@ func (w *worker) hear(e callreel.Event) {
 	close(w.more)
 	w.more = make(chan struct{})
 	w.mu.Unlock()
+}
+
+// noteCall keeps the ID of the call; w.mu is held.
+func (w *worker) noteCall(e callreel.Event) {
+	switch e.Type {
+	case callreel.CallStarted:
+		w.callID = e.Call
+	case callreel.CallEnded:
+		w.callID = ""
+	}
 }
 
 // look returns how the worker is; if it does not say so, how it was.
@@ -269,43 +279,4 @@ func (w *worker) close(ctx context.Context) error {
 	w.last = last.Status
 	w.mu.Unlock()
 	return last.Err.err()
-}
-
-// roster is who is in the call, by what was told.
-type roster struct {
-	call   string
-	people []callreel.ParticipantInfo
-}
-
-func (r *roster) note(e callreel.Event) {
-	switch e.Type {
-	case callreel.CallStarted:
-		r.call = e.Call
-	case callreel.CallEnded:
-		*r = roster{}
-	case callreel.ParticipantJoined:
-		r.people = append(r.people, *e.Participant)
-	case callreel.ParticipantLeft:
-		for i, p := range r.people {
-			if p.ID == e.Participant.ID && p.Joined.Equal(e.Participant.Joined) {
-				r.people = append(r.people[:i:i], r.people[i+1:]...)
-				return
-			}
-		}
-	}
-}
-
-// errProcess marks the end of a call that may go on in another process.
-var errProcess = errors.New("the process of the call has ended")
-
-// lost is what the end of the process means to a call.
-func (r *roster) lost(conversation string, at time.Time) (told []callreel.Event) {
-	if r.call == "" {
-		return nil
-	}
-	for _, p := range r.people {
-		p.Left = at
-		told = append(told, callreel.Event{Type: callreel.ParticipantLeft, Time: at, Conversation: conversation, Call: r.call, Participant: &p})
-	}
-	return append(told, callreel.Event{Type: callreel.CallEnded, Time: at, Conversation: conversation, Call: r.call, Err: errProcess})
 }
