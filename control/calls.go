@@ -97,6 +97,12 @@ func (c *calls) begin(ctx context.Context, e callreel.Event) error {
 		}
 		c.open[e.Conversation] = call
 	}
+	if len(call.People) > 0 { // whoever knew of them has crashed
+		call.lost = e.Time
+		if err := c.dismiss(ctx, call); err != nil {
+			return err
+		}
+	}
 	call.last, call.lost = *e.Participant, time.Time{}
 	return c.tellBegin(ctx, call)
 }
