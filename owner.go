@@ -31,6 +31,7 @@ func (r *Recording) record() error {
 		if due <= now {
 			if err := r.measure(func() error {
 				r.session.probe.Resume()
+				defer r.session.probe.Pause()
 				return r.step(due, now)
 			}); err != nil {
 				return err
