@@ -19,7 +19,14 @@ buildvcs = $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 # The browser tests share the two cores of a small machine with nothing else.
 unit = $(or $(filter-out %/e2e,$(shell $(GO) list ./...)),$(error go list found no packages))
 
-.PHONY: help setup setup-tests build demo test lint fmt fuzz bench bench-report clean
+# Tests that would take minutes under the race detector.
+long := ^TestLong
+
+# How often `make chaos` kills, and what its chances follow from; 0: any.
+KILLS ?= 200
+SEED ?= 0
+
+.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +34,11 @@ help: ## list what can be made
 demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
-test: setup-tests ## run all tests, and all but the browser tests under the race detector too
-	@$(GO) run ./scripts/gotest "-timeout 15m $(unit)" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race $(unit)"
+test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
+	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
+
+chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
+	$(GO) test ./e2e -run '^TestChaos$$' -count=1 -timeout 3h -v -chaos.kills=$(KILLS) -chaos.seed=$(SEED)
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
@@ -51,6 +61,9 @@ bin/tools/golangci-lint: scripts/tools/go.mod
 
 fuzz: setup ## fuzz every fuzz target for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)
+
+powerloss: setup ## lose the power 20 times after each operation on a spool
+	$(GO) test -timeout 60m -run LongPowerLoss -losses 20 -v .
 
 bench: setup ## run the benchmarks that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...

@@ -2,6 +2,7 @@ package callreel
 
 import (
 	"cmp"
+	"errors"
 	"image"
 	"slices"
 
@@ -33,6 +34,9 @@ type camera struct {
 	active    *videoLayer // the one that is decoded
 	preferred *videoLayer // the one that should be
 	dec       *codec.VideoDecoder
+	pixels    int // of the largest picture that is decoded
+	budget    *budget
+	held      bool // the budget was exhausted
 	version   uint64
 	rotation  int               // of the newest picture, in degrees clockwise
 	colour    compositor.Colour // likewise
@@ -53,12 +57,12 @@ type camera struct {
 
 func (c *camera) member() *member { return c.layers[0].layer.member }
 
-func newCamera(l *layer, p place) (*camera, error) {
-	dec, err := codec.NewVideoDecoder(l.info.MimeType)
+func newCamera(l *layer, p place, pixels int) (*camera, error) {
+	dec, err := codec.NewBoundedVideoDecoder(l.info.MimeType, pixels)
 	if err != nil {
 		return nil, err
 	}
-	return &camera{track: l.track, place: p, dec: dec, used: make(map[LayerUse]timebase.Ticks)}, nil
+	return &camera{track: l.track, place: p, dec: dec, pixels: pixels, used: make(map[LayerUse]timebase.Ticks)}, nil
 }
 
 // adopt takes in the layers that came since; member.mu is held.
@@ -95,25 +99,54 @@ func (l *videoLayer) key() int {
 }
 
 // decodeLayer decodes the due units of l. Those that nothing depends on are
-// left out unless they are shown.
+// left out unless they are shown, and all are if decoding has cost too much.
+// When it has not any more, a key frame is asked for.
 func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
+	if c.held && !c.budget.exhausted() {
+		c.held = false
+		l.restart(true)
+		return
+	}
 	for i, u := range l.due {
 		c.torn = c.torn || u.Dropped > 0
 		pos, recorded := tl.position(u.at)
 		if !recorded || u.Discardable && i < len(l.due)-1 {
 			continue
 		}
-		fresh, err := c.dec.Decode(u.Data)
+		if c.budget.exhausted() {
+			c.held, c.torn = true, true
+			c.stats.withheld += uint64(len(l.due) - i)
+			return
+		}
+		fresh, err := c.decodeUnit(u)
 		if fresh {
 			c.took(u, pos)
 		}
 		if err != nil {
-			c.stats.errors++
 			c.torn = true
 			l.restart(true)
 			return
 		}
 	}
+}
+
+// decodeUnit decodes a unit, unless it says that its picture is too large.
+func (c *camera) decodeUnit(u unit) (fresh bool, err error) {
+	if u.Width*u.Height > c.pixels {
+		c.stats.oversize++
+		return false, codec.ErrSize
+	}
+	err = c.budget.spend(func() (err error) {
+		fresh, err = c.dec.Decode(u.Data)
+		return err
+	})
+	switch {
+	case errors.Is(err, codec.ErrSize):
+		c.stats.oversize++
+	case err != nil:
+		c.stats.errors++
+	}
+	return fresh, err
 }
 
 // took notes a new picture, of position pos, that came of u.

@@ -64,12 +64,12 @@ func (l *videoLayer) learn(at timebase.Ticks) {
 	}
 }
 
-// best returns which of its spatial layers suits a place best; zero sizes are
-// those that are not known.
-func (l *videoLayer) best(p place) (id int, size image.Point) {
+// best returns which of its spatial layers suits a place best, of those with no
+// more than so many pixels; zero sizes are those that are not known.
+func (l *videoLayer) best(p place, pixels int) (id int, size image.Point) {
 	id = allLayers
 	for i, s := range l.has.Spatial {
-		if s != (image.Point{}) && (id == allLayers || p.better(s, size)) {
+		if s != (image.Point{}) && s.X*s.Y <= pixels && (id == allLayers || p.better(s, size)) {
 			id, size = i, s
 		}
 	}
@@ -100,7 +100,7 @@ func (c *camera) prefer(at timebase.Ticks, rate int) {
 	c.preferred = nil
 	for _, l := range c.layers {
 		l.learn(at)
-		id, s := l.best(c.place)
+		id, s := l.best(c.place, c.pixels)
 		if s == (image.Point{}) || !l.sends(at) {
 			continue
 		}
@@ -134,12 +134,26 @@ func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
 	if c.idle() {
 		return false
 	}
-	_, size := l.best(c.place)
+	_, size := l.best(c.place, c.pixels)
 	return l == c.active || l == c.preferred || size == (image.Point{}) && (c.active == nil || l.sends(at))
 }
 
 // idle reports whether the track is not seen, so that nothing need be decoded.
 func (c *camera) idle() bool { return c.place.size == (image.Point{}) }
+
+// skip drops what has come; member.mu is held. To go on later takes a key frame,
+// which steer asks for.
+func (c *camera) skip() {
+	c.active, c.torn = nil, false
+	for _, l := range c.layers {
+		l.layer.want(false)
+		if r := l.layer.receiver; r != nil {
+			l.collect(r)
+		}
+		clear(l.queue)
+		l.queue = l.queue[:0]
+	}
+}
 
 // move tells the camera where it is seen from now on, and the source, which may
 // be able to send what suits.

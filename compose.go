@@ -44,6 +44,7 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	}
 	clock := new(scriptClock)
 	clock.set(recorded.Start)
+	cfg.Limits.Decoding = -1 // or what is decoded would depend on the machine
 	e, err := newEngine(cfg, localClock{recorded.Clock.UTC(), clock.now})
 	if err != nil {
 		return Result{}, err
@@ -85,6 +86,7 @@ func (c *RecordingConfig) inherit(recorded ingest.Recorded) error {
 	orDefault(&c.AudioBitRate, old.AudioBitRate)
 	orDefault(&c.ChunkDuration, old.ChunkDuration)
 	orDefault(&c.ChunkBytes, old.ChunkBytes)
+	orDefault(&c.FragmentDuration, old.FragmentDuration)
 	orDefault(&c.RejoinGrace, old.RejoinGrace)
 	orDefault(&c.EmptyText, old.EmptyText)
 	c.setDefaults()
@@ -149,7 +151,7 @@ func (p *player) composeUntil(ctx context.Context, limit timebase.Ticks) error {
 		if err := p.rec.step(due, due); err != nil {
 			return err
 		}
-		if err := p.rec.out.outage.cause; err != nil { // who composes can do so again
+		if err := p.rec.out.status().cause; err != nil { // who composes can do so again
 			return err
 		}
 	}

@@ -116,65 +116,70 @@ func (b *broken) end() callreel.Result {
 	return res
 }
 
-// A recording is killed at several instants, goes on, is killed again, and goes on.
+// twoCrashes is a recording that is killed, goes on, is killed again, and goes on.
+type twoCrashes struct {
+	at                   time.Duration // of the first one
+	chunks, pauses, gaps int
+}
+
+// Nothing is in the file yet.
 func TestGoesOnAfterACrash(t *testing.T) {
-	for _, c := range []struct {
-		at                   time.Duration
-		chunks, pauses, gaps int
-	}{
-		{at: time.Second, chunks: 2, gaps: 2}, // nothing is in the file
+	twoCrashes{at: time.Second, chunks: 2, gaps: 2}.test(t)
+}
+
+func TestLongGoesOnAfterACrash(t *testing.T) {
+	for _, c := range []twoCrashes{
 		{at: 5 * time.Second, chunks: 3, gaps: 2},
 		{at: 6500 * time.Millisecond, pauses: 1, chunks: 3, gaps: 2}, // in a pause
 		{at: 8500 * time.Millisecond, pauses: 1, chunks: 3, gaps: 3}, // after a pause that is not in the file
 		{at: 15 * time.Second, pauses: 1, chunks: 3, gaps: 2},        // nothing is in the second file
 		{at: 17 * time.Second, pauses: 1, chunks: 4, gaps: 2},
 	} {
-		t.Run(c.at.String(), func(t *testing.T) {
-			if raceEnabled && c.chunks != 2 {
-				t.Skip("long")
-			}
-			synctest.Test(t, func(t *testing.T) {
-				b := broken{t: t}
-				b.begin(t.TempDir(), c.at)
-				start := b.rec.StartTime()
-				b.crash("second", 3300*time.Millisecond)
-				if b.rec.State() == callreel.Paused {
-					time.Sleep(time.Second)
-					if err := b.rec.Resume(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-				}
-				time.Sleep(6 * time.Second)
-				b.crash("third", 2300*time.Millisecond)
-				time.Sleep(4500 * time.Millisecond)
-				stopped := time.Now()
-				res := b.end()
-				if res.ID != b.rec.ID() || !res.StartTime.Equal(start) || res.EndReason != callreel.EndStopped || res.Verdict != callreel.Fail {
-					t.Errorf("%+v", res)
-				}
-				if len(res.Chunks) != c.chunks || len(res.Pauses) != c.pauses || len(res.Gaps) != c.gaps || len(res.Report.Gaps) != c.gaps || len(res.Report.Reasons) < c.gaps {
-					t.Errorf("%+v, %+v", res, res.Report)
-				}
-				stays := 3
-				if c.at <= time.Second { // the first is not on disk yet
-					stays = 2
-				}
-				for i, p := range res.Participants {
-					if len(res.Participants) != stays || p.Left.IsZero() != (i == stays-1) {
-						t.Errorf("%+v", res.Participants)
-					}
-				}
-				b.checkTime(res, stopped)
-				b.checkMetadata(res)
-				for i, chunk := range res.Chunks {
-					if chunk.Index != i {
-						t.Errorf("chunk %+v", chunk)
-					}
-					b.checkChunk(res, chunk)
-				}
-			})
-		})
+		t.Run(c.at.String(), c.test)
 	}
+}
+
+func (c twoCrashes) test(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := broken{t: t}
+		b.begin(t.TempDir(), c.at)
+		start := b.rec.StartTime()
+		b.crash("second", 3300*time.Millisecond)
+		if b.rec.State() == callreel.Paused {
+			time.Sleep(time.Second)
+			if err := b.rec.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(6 * time.Second)
+		b.crash("third", 2300*time.Millisecond)
+		time.Sleep(4500 * time.Millisecond)
+		stopped := time.Now()
+		res := b.end()
+		if res.ID != b.rec.ID() || !res.StartTime.Equal(start) || res.EndReason != callreel.EndStopped || res.Verdict != callreel.Fail {
+			t.Errorf("%+v", res)
+		}
+		if len(res.Chunks) != c.chunks || len(res.Pauses) != c.pauses || len(res.Gaps) != c.gaps || len(res.Report.Gaps) != c.gaps || len(res.Report.Reasons) < c.gaps {
+			t.Errorf("%+v, %+v", res, res.Report)
+		}
+		stays := 3
+		if c.at <= time.Second { // the first is not on disk yet
+			stays = 2
+		}
+		for i, p := range res.Participants {
+			if len(res.Participants) != stays || p.Left.IsZero() != (i == stays-1) {
+				t.Errorf("%+v", res.Participants)
+			}
+		}
+		b.checkTime(res, stopped)
+		b.checkMetadata(res)
+		for i, chunk := range res.Chunks {
+			if chunk.Index != i {
+				t.Errorf("chunk %+v", chunk)
+			}
+			b.checkChunk(res, chunk)
+		}
+	})
 }
 
 // checkTime checks that all the time is accounted for.

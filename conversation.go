@@ -22,10 +22,11 @@ type Conversation struct {
 	members []*member // in order of joining; with a recording attached also those who left lately
 	rec     *Recording
 	gate    gate
-	version uint64 // changes with members
-	added   uint64 // layers so far
-	joined  uint64 // stays so far
-	call    string // id of the call; empty before the first stay
+	version uint64         // changes with members
+	added   uint64         // layers so far
+	joined  uint64         // stays so far
+	call    string         // id of the call; empty before the first stay
+	visits  map[string]int // how often each participant has joined
 }
 
 var _ ingest.Sink = (*Conversation)(nil)
@@ -74,12 +75,15 @@ func (c *Conversation) Join(p ingest.Participant) (leave func(), err error) {
 	}
 	c = c.enter()
 	defer c.mu.Unlock()
-	m := c.join(p)
+	m, err := c.join(p)
+	if err != nil {
+		return nil, err
+	}
 	return sync.OnceFunc(func() { c.leave(m) }), nil
 }
 
-// join counts a participant in; c.mu is held.
-func (c *Conversation) join(p ingest.Participant) *member {
+// join counts a participant in, if the limits allow; c.mu is held.
+func (c *Conversation) join(p ingest.Participant) (*member, error) {
 	i := slices.IndexFunc(c.members, func(m *member) bool { return m.id == p.ID && m.left == never })
 	if i >= 0 {
 		m := c.members[i]
@@ -89,7 +93,10 @@ func (c *Conversation) join(p ingest.Participant) *member {
 			c.version++
 			c.gate.tap.rename(m, c.eng.clock.now())
 		}
-		return m
+		return m, nil
+	}
+	if err := c.admit(p.ID); err != nil {
+		return nil, err
 	}
 	m := newMember(p, c.eng.clock.now(), c.gate)
 	c.joined++
@@ -102,7 +109,27 @@ func (c *Conversation) join(p ingest.Participant) *member {
 		c.tell(CallStarted, m)
 	}
 	c.tell(ParticipantJoined, m)
-	return m
+	return m, nil
+}
+
+// admit counts a stay of a participant, unless there are too many; c.mu is held.
+func (c *Conversation) admit(id string) error {
+	present := 0
+	for _, m := range c.members {
+		if m.left == never {
+			present++
+		}
+	}
+	switch {
+	case present >= c.eng.cfg.Limits.Participants:
+		return fmt.Errorf("%w: %d participants", ErrLimit, present)
+	case c.visits[id] >= maxStays:
+		return fmt.Errorf("%w: %d stays of one participant", ErrLimit, maxStays)
+	case c.visits == nil:
+		c.visits = make(map[string]int)
+	}
+	c.visits[id]++
+	return nil
 }
 
 // tell tells of a member's coming or going; c.mu is held.
@@ -118,6 +145,11 @@ func (c *Conversation) tell(what EventType, m *member) {
 func (c *Conversation) leave(m *member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.retreat(m)
+}
+
+// retreat counts a participant out; c.mu is held.
+func (c *Conversation) retreat(m *member) {
 	if m.joins--; m.joins > 0 {
 		return
 	}
@@ -142,7 +174,7 @@ func (c *Conversation) prune(at timebase.Ticks) {
 	}
 	if len(c.members) == 0 && c.rec == nil && c.eng.forget(c) && c.call != "" {
 		c.tell(CallEnded, nil)
-		c.call = "" // the next one is another
+		c.call, c.visits = "", nil // the next one is another
 	}
 }
 
@@ -157,11 +189,17 @@ func (c *Conversation) AddTrack(info ingest.TrackInfo) (ingest.Writer, error) {
 	}
 	c = c.enter()
 	defer c.mu.Unlock()
-	m := c.join(info.Participant)
-	c.added++
-	l := &layer{info: info, codec: codec, member: m, conv: c, number: c.added}
+	m, err := c.join(info.Participant)
+	if err != nil {
+		return nil, err
+	}
+	l := &layer{info: info, codec: codec, member: m, conv: c, number: c.added + 1}
 	now := c.eng.clock.now()
-	m.add(l, now)
+	if err := m.add(l, now, c.eng.cfg.Limits.Tracks); err != nil {
+		c.retreat(m)
+		return nil, err
+	}
+	c.added++
 	c.gate.tap.open(l, now)
 	return l, nil
 }

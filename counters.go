@@ -21,7 +21,11 @@ type Counters struct {
 	Repaired     uint64 // came when asked for again
 	Late         uint64
 	Malformed    uint64
+	Overflowed   uint64
 	DecodeErrors uint64
+	Excess       uint64 // packets
+	Oversize     uint64
+	Withheld     uint64
 	Concealed    time.Duration // of all voices: made up, or silent, for lost packets
 	// Lateness counts frames by how late they were composed: up to 2^n ms at n,
 	// and later than all others in the last. TotalLateness is its sum.
@@ -29,11 +33,15 @@ type Counters struct {
 	TotalLateness time.Duration
 }
 
-// add adds those of another recording.
-func (c *Counters) add(d Counters) {
+// Add adds those of another recording, or of other recordings.
+func (c *Counters) Add(d Counters) {
 	c.Frames += d.Frames
 	c.RepeatedFrames += d.RepeatedFrames
+	c.HeldFrames += d.HeldFrames
 	c.LateTicks += d.LateTicks
+	c.StepsDown += d.StepsDown
+	c.StepsUp += d.StepsUp
+	c.Overloaded += d.Overloaded
 	c.CPU += d.CPU
 	c.Unwritten += d.Unwritten
 	c.Recorded += d.Recorded
@@ -43,7 +51,11 @@ func (c *Counters) add(d Counters) {
 	c.Repaired += d.Repaired
 	c.Late += d.Late
 	c.Malformed += d.Malformed
+	c.Overflowed += d.Overflowed
 	c.DecodeErrors += d.DecodeErrors
+	c.Excess += d.Excess
+	c.Oversize += d.Oversize
+	c.Withheld += d.Withheld
 	c.Concealed += d.Concealed
 	for i, n := range d.Lateness {
 		c.Lateness[i] += n
@@ -72,7 +84,7 @@ func (e *Engine) Totals() Totals {
 		}
 	}
 	for _, r := range running { // within the lock, so that none is counted twice or not at all
-		t.add(r.Counters())
+		t.Add(r.Counters())
 	}
 	e.mu.Unlock()
 	return t
@@ -92,8 +104,10 @@ const countInterval = timebase.Second
 func (r *Recording) count(now timebase.Ticks) {
 	r.counted = now
 	c := r.session.count()
+	r.meter.note(c.Recorded, c.CPU)
 	r.mu.Lock()
 	r.counters = c
+	r.load = Load{r.meter.most(), r.session.ladder.level, r.session.behind.Duration()}
 	r.mu.Unlock()
 }
 
@@ -105,7 +119,8 @@ func (s *session) count() Counters {
 	for _, v := range s.voices {
 		if v != nil {
 			v.feed.layer.count(&c)
-			c.DecodeErrors += v.stats.errors
+			c.Overflowed += v.feed.overflowed
+			c.addDecoding(v.stats)
 			c.Concealed += (v.concealed.total + v.missing.total).Duration()
 		}
 	}
@@ -114,10 +129,16 @@ func (s *session) count() Counters {
 			for _, l := range v.layers {
 				l.layer.count(&c)
 			}
-			c.DecodeErrors += v.stats.errors
+			c.addDecoding(v.stats)
 		}
 	}
 	return c
+}
+
+func (c *Counters) addDecoding(d decodeStats) {
+	c.DecodeErrors += d.errors
+	c.Oversize += d.oversize
+	c.Withheld += d.withheld
 }
 
 // count adds what was received of a layer.
@@ -134,6 +155,7 @@ func (l *layer) count(c *Counters) {
 	c.Repaired += r.Repaired
 	c.Late += r.Late
 	c.Malformed += r.Malformed
+	c.Excess += l.excess
 }
 
 // addTrack adds what came of a track that is over.
@@ -145,8 +167,10 @@ func (c *Counters) addTrack(t TrackReport) {
 	c.Repaired += sum.Repaired
 	c.Late += sum.Late
 	c.Malformed += sum.Malformed
-	c.DecodeErrors += t.DecodeErrors
+	c.Excess += sum.Excess
+	c.addDecoding(decodeStats{errors: t.DecodeErrors, oversize: t.Oversize, withheld: t.Withheld})
 	if t.Sound != nil {
 		c.Concealed += t.Sound.Concealed.Total + t.Sound.Missing.Total
+		c.Overflowed += t.Sound.Overflowed
 	}
 }

@@ -62,14 +62,11 @@ func damageRows() (rows []damageRow) {
 	return rows
 }
 
-// TestEveryPictureWasSent loses a tenth of the packets of people with different
+// TestLongEveryPictureWasSent loses a tenth of the packets of people with different
 // codecs. Every frame of the file shows each of them in a picture that was sent,
 // undamaged, and none goes back in time; where one stands, the report says so.
-func TestEveryPictureWasSent(t *testing.T) {
+func TestLongEveryPictureWasSent(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("long")
-	}
 	rows := damageRows()
 	var callers []*caller
 	var res callreel.Result

@@ -63,6 +63,7 @@ var layers = []layer{
 	{"internal/servertest", "", "", "servers that tests talk to know nothing of ours"},
 	{"internal/simulate", foundation + " compositor ingest", "", "simulated participants are callers, not part of the recorder"},
 	{"internal/stills", foundation + " compositor", web, "a contact sheet is made of a finished file"},
+	{"internal/worker", foundation + " . control ingest ingest/whip storage/bucket", "", "a call in a process of its own is a way to host the server's calls; nobody else starts processes"},
 	{"internal/...", foundation, web, "a leaf, for anybody to build on"},
 	{"cmd/...", "...", "", "commands put everything together"},
 	{"e2e", "...", "", "tests of everything together"},

@@ -75,12 +75,9 @@ func (r *rig) account(res callreel.Result) {
 	}
 }
 
-// TestDiskFailsAnywhere lets the disk fail at each operation on the files of
+// TestLongDiskFailsAnywhere lets the disk fail at each operation on the files of
 // chunks, and for three seconds from each second one on.
-func TestDiskFailsAnywhere(t *testing.T) {
-	if raceEnabled {
-		t.Skip("long")
-	}
+func TestLongDiskFailsAnywhere(t *testing.T) {
 	t.Parallel()
 	whole := disturb(t, &disk{})
 	causes := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}
@@ -165,7 +162,7 @@ func disturb(t *testing.T, on *disk) (count int) {
 func TestDiskComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDepot(t, t.TempDir(), willing)
-		on := &disk{err: syscall.ENOSPC, from: 10, lasts: 5 * time.Second} // the fourth fragment
+		on := &disk{err: syscall.ENOSPC, from: 16, lasts: 5 * time.Second} // the eighth fragment
 		d.eng.Disturb(on.do)
 		ann := person(d.conversation("room"), 1, time.Now())
 		leave := d.join(ann)

@@ -31,13 +31,10 @@ func pitches(pcm []float64, hertz float64) (ppm []float64) {
 
 func furthest(ppm []float64) float64 { return max(slices.Max(ppm), -slices.Min(ppm)) }
 
-// TestPitchIsSteady: tones from senders whose clocks are right, fast or slow, on
+// TestLongPitchIsSteady: tones from senders whose clocks are right, fast or slow, on
 // good and bad links, keep their pitch to 0.03 %. Until the clock is known, which
 // takes up to a minute, it may be off by 0.15 %, half of what can be heard.
-func TestPitchIsSteady(t *testing.T) {
-	if raceEnabled {
-		t.Skip("seven minutes of sound take long under the race detector")
-	}
+func TestLongPitchIsSteady(t *testing.T) {
 	t.Parallel()
 	const length = 75 * time.Second
 	for name, c := range map[string]struct {

@@ -19,6 +19,8 @@ var (
 	ErrSpool = fault.Internal.Wrap(errors.New("the spool can't take another recording"))
 	// ErrClosed: the engine, the conversation or the recording has ended.
 	ErrClosed = fault.Caller.Wrap(errors.New("closed"))
+	// ErrLimit: a participant or a conversation has as much as Config.Limits allow.
+	ErrLimit = fault.Caller.Wrap(errors.New("beyond the limits"))
 	// ErrInvalid marks an argument that can't be used.
 	ErrInvalid = fault.Caller.Wrap(errors.New("invalid argument"))
 )

@@ -17,9 +17,11 @@ func (s *session) examine(pos timebase.Ticks) {
 		sent = sent || h.packets > 0 && !p.over
 	}
 	for _, v := range s.heard {
+		v.beat.excess += v.stats.excess()
 		note(&v.health, v.beat, v.feed.layer)
 	}
 	for _, c := range s.watched {
+		c.beat.excess += c.stats.excess()
 		note(&c.health, c.beat, c.layers[0].layer)
 		c.watch(pos, s.frameLen)
 	}
@@ -29,6 +31,7 @@ func (s *session) examine(pos timebase.Ticks) {
 // examineFlow finds gaps: nothing came, though it could have, although there are
 // tracks that have sent.
 func (s *session) examineFlow(pos timebase.Ticks, came, sent bool) {
+	pos += s.behind // frames that make up for a delay come in no time
 	if came || !sent {
 		s.flowed = pos
 		return

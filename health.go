@@ -1,6 +1,10 @@
 package callreel
 
-import "github.com/callreel/callreel/internal/timebase"
+import (
+	"time"
+
+	"github.com/callreel/callreel/internal/timebase"
+)
 
 const (
 	// flowEnd is how long after its last packet a track counts as sending.
@@ -9,6 +13,8 @@ const (
 	deafAfter = 4 * timebase.Second
 	// silentAfter is how long nothing but silence may be heard.
 	silentAfter = 30 * timebase.Second
+	// excessEnd is for how long nothing must have been left out for the limits.
+	excessEnd = 5 * timebase.Second
 	// maxAlarms bounds the alarms that a report lists.
 	maxAlarms = 1000
 )
@@ -18,11 +24,12 @@ const (
 	undecodable = iota
 	noKeyFrame
 	silence
+	excessive
 	alarmCount
 )
 
 func alarmKind(place int) AlarmKind {
-	return [alarmCount]AlarmKind{AlarmUndecodable, AlarmNoKeyFrame, AlarmSilence}[place]
+	return [alarmCount]AlarmKind{AlarmUndecodable, AlarmNoKeyFrame, AlarmSilence, AlarmExcessive}[place]
 }
 
 // health watches over a track from tick to tick. Times are session positions.
@@ -32,6 +39,8 @@ type health struct {
 	good    timebase.Ticks   // the newest that saw something decoded, or could have at the begin of the flow
 	loud    timebase.Ticks   // likewise of sound that is not silence
 	drops   uint64           // access units dropped up to good
+	excess  uint64           // what was left out for the limits
+	full    timebase.Ticks   // the newest tick that saw some of it
 	raised  [alarmCount]int  // places in session.alarms, counted from 1
 	wrong   [alarmCount]bool // of this tick
 }
@@ -40,6 +49,7 @@ type health struct {
 type pulse struct {
 	packets uint64 // that have come, in all
 	drops   uint64 // access units dropped, in all
+	excess  uint64 // left out for the limits, in all
 	decoded bool   // something was
 	loud    bool   // or it has no sound
 	idle    bool   // it is not decoded on purpose
@@ -69,11 +79,15 @@ func (h *health) note(pos, delay timebase.Ticks, p pulse) {
 	if !was || p.idle {
 		h.good, h.loud, h.drops = pos+delay, pos+delay, p.drops
 	}
+	if p.excess > h.excess {
+		h.excess, h.full = p.excess, pos
+	}
 	deaf := h.flowing(pos) && pos-h.good >= deafAfter
 	h.wrong = [alarmCount]bool{
 		undecodable: deaf && p.drops == h.drops,
 		noKeyFrame:  deaf && p.drops > h.drops,
 		silence:     h.flowing(pos) && !deaf && pos-h.loud >= silentAfter,
+		excessive:   h.excess > 0 && pos-h.full <= excessEnd,
 	}
 }
 
@@ -110,21 +124,32 @@ func (s *session) tell(t EventType, a Alarm) {
 	s.news = append(s.news, Event{Type: t, Alarm: &a})
 }
 
-// watchOutput raises an alarm while nothing can be written, and ends it, at the
-// latest when the recording is over.
+// slowAfter is how long something may wait to be written.
+const slowAfter = 2 * time.Second
+
+// watchOutput raises an alarm while nothing can be written, or while that takes
+// long, and ends it, at the latest when the recording is over.
 func (s *session) watchOutput(over bool) {
-	s.stats.Unwritten = s.out.outage.missing.total.Duration()
-	cause, pos := s.out.outage.cause, s.position().Duration()
-	if cause != nil && s.unwritable == 0 && len(s.alarms) < maxAlarms {
-		s.alarms = append(s.alarms, Alarm{Kind: AlarmUnwritable, Start: pos})
-		s.unwritable = len(s.alarms)
-		s.log.Error("nothing can be written", "error", cause)
-		s.news = append(s.news, Event{Type: AlarmRaised, Alarm: new(s.alarms[s.unwritable-1]), Err: cause})
+	state := s.out.status()
+	s.stats.Unwritten = state.missing.total.Duration()
+	s.outputAlarm(&s.unwritable, AlarmUnwritable, state.cause != nil, over, state.cause)
+	s.outputAlarm(&s.slow, AlarmSpoolSlow, s.out.behind() > slowAfter, over, nil)
+}
+
+// outputAlarm raises and ends an alarm of the recording; i is its place in
+// alarms, counted from 1.
+func (s *session) outputAlarm(i *int, kind AlarmKind, wrong, over bool, cause error) {
+	pos := s.position().Duration()
+	if wrong && *i == 0 && len(s.alarms) < maxAlarms {
+		s.alarms = append(s.alarms, Alarm{Kind: kind, Start: pos})
+		*i = len(s.alarms)
+		s.log.Error("the spool fails", "alarm", kind, "error", cause)
+		s.news = append(s.news, Event{Type: AlarmRaised, Alarm: new(s.alarms[*i-1]), Err: cause})
 	}
-	if i := s.unwritable; i > 0 && (cause == nil || over) {
-		a := &s.alarms[i-1]
-		a.Duration, a.Over = pos-a.Start, cause == nil
-		s.unwritable = 0
+	if *i > 0 && (!wrong || over) {
+		a := &s.alarms[*i-1]
+		a.Duration, a.Over = pos-a.Start, !wrong
+		*i = 0
 		s.tell(AlarmCleared, *a)
 	}
 }

@@ -2,6 +2,7 @@ package callreel
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -44,7 +45,8 @@ type member struct {
 	mu     sync.Mutex
 	sync   timebase.Sync
 	gate   gate
-	tracks []*track // also those that ended lately, until the recording has used them up
+	tracks []*track  // also those that ended lately, until the recording has used them up
+	intake [2]intake // by kind
 }
 
 func newMember(p ingest.Participant, now timebase.Ticks, g gate) *member {
@@ -90,14 +92,19 @@ type layer struct {
 	unwanted bool               // another layer is used: ask for no key frames
 	unused   lossMeter          // while unwanted
 	seam     seam
+	excess   uint64 // packets beyond the limits
 }
 
 var _ ingest.Writer = (*layer)(nil)
 
-// add puts a layer into its track, or into a new one that takes the old one's place.
-func (m *member) add(l *layer, now timebase.Ticks) {
+// add puts a layer into its track, or into a new one that takes the old one's
+// place, unless there are too many.
+func (m *member) add(l *layer, now timebase.Ticks, limit int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if live, all := m.count(); live >= limit || all >= limit*endedTracks {
+		return fmt.Errorf("%w: %d tracks of a participant, and %d that ended lately", ErrLimit, live, all-live)
+	}
 	l.clock = m.sync.NewMap(timebase.Rate(l.info.ClockRate))
 	l.open(m.gate)
 	t := m.live(l.info.ID)
@@ -111,6 +118,7 @@ func (m *member) add(l *layer, now timebase.Ticks) {
 	}
 	t.layers = append(t.layers, l)
 	l.track = t
+	return nil
 }
 
 func (m *member) live(id string) *track {
@@ -134,6 +142,7 @@ func (t *track) pulse() (p pulse) {
 			p.drops += r.FramesDropped
 		}
 	}
+	p.excess = t.excess()
 	p.loud, p.over = t.kind == ingest.Video, t.ended != never
 	return p
 }
@@ -249,6 +258,9 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 	if l.over() {
 		return false, nil, ingest.ErrClosed
 	}
+	if !l.admits(len(p.Payload), now) {
+		return false, nil, nil
+	}
 	if !l.started || p.SSRC != l.ssrc {
 		l.begin(p.SSRC)
 	}
@@ -327,6 +339,7 @@ func (l *layer) WriteRTCP(ps []rtcp.Packet, arrival time.Time) error {
 		sr, ok := p.(*rtcp.SenderReport)
 		switch {
 		case !ok:
+		case !l.admits(reportBytes, now):
 		case l.started && sr.SSRC == l.ssrc:
 			l.relate(sr, now)
 		default:
@@ -361,7 +374,7 @@ func (l *layer) Close() error {
 func (l *layer) describe(d decodeStats) TrackReport {
 	return TrackReport{
 		Track: l.info.ID, Kind: l.codec.Kind.String(), Role: l.info.Role.String(), MimeType: l.info.MimeType,
-		Decoded: d.decoded, DecodeErrors: d.errors,
+		Decoded: d.decoded, DecodeErrors: d.errors, Oversize: d.oversize, Withheld: d.withheld,
 	}
 }
 
@@ -372,7 +385,7 @@ func (l *layer) stats() LayerStats {
 	clock := l.clock.Stats()
 	s := LayerStats{
 		RID: l.info.RID, SenderReports: uint64(clock.Reports), OddReports: uint64(clock.Outliers),
-		ClockJumps: uint64(clock.Jumps), ClockSteps: uint64(clock.NTPSteps), DelaySpread: l.clock.Spread().Duration(),
+		Excess: l.excess, ClockJumps: uint64(clock.Jumps), ClockSteps: uint64(clock.NTPSteps), DelaySpread: l.clock.Spread().Duration(),
 	}
 	s.ClockDrift, _ = l.clock.Drift()
 	if l.receiver != nil {

@@ -18,24 +18,35 @@ import (
 // keyInterval is the longest time between key frames.
 const keyInterval = 4 * timebase.Second
 
-// output encodes the frames and the mix and writes them as chunks. Frames are
-// numbered and samples counted from the start of the recording.
+// output encodes the frames and the mix and has them written as chunks. Frames
+// are numbered and samples counted from the start of the recording.
 type output struct {
 	cfg      RecordingConfig
 	frameLen timebase.Ticks
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
-	files    chunkFiles
-	tracks   muxer.Config
-	mux      *muxer.Muxer // nil while nothing can be written
-	first    int64        // number of the first frame
-	coded    int64        // that of the next one to come out of the encoder
-	pcm      []int16      // less than a frame of AAC
-	samples  int64        // position of pcm
-	chunks   []chunkBytes // those that were finished, and the open one, maybe with a cut ahead
-	outage   outage
+	first    int64   // number of the first frame
+	coded    int64   // that of the next one to come out of the encoder
+	pcm      []int16 // less than a frame of AAC
+	samples  int64   // position of pcm
+	open     openChunk
 	probe    *probe.Probe
+	*writer
 }
+
+// openChunk is the newest chunk as its samples tell, however far writing is: so
+// where files are cut depends on what is in them alone.
+type openChunk struct {
+	start        timebase.Ticks
+	bytes        int64          // about
+	video, audio timebase.Ticks // positions of the newest samples
+}
+
+// What a chunk has besides its samples' data, about, and for each of these.
+const (
+	chunkOverhead  = 2 << 10
+	sampleOverhead = 16
+)
 
 // chunkBytes counts what goes into a chunk.
 type chunkBytes struct {
@@ -54,21 +65,27 @@ const (
 
 // newOutput opens the encoders. The files are made when they begin.
 func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFiles) (*output, error) {
+	pos := from.position(cfg)
 	o := &output{
-		cfg: cfg, frameLen: cfg.frameLen(), files: files,
+		cfg: cfg, frameLen: cfg.frameLen(),
 		first: from.frame, coded: from.frame, samples: from.sample(cfg),
-		chunks: make([]chunkBytes, from.chunk+1),
-		outage: outage{kept: from.chunk, end: from.position(cfg)},
+		open: openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		writer: &writer{
+			files: files, interval: cfg.SyncInterval,
+			chunks: make([]chunkBytes, from.chunk+1),
+			outage: outage{kept: from.chunk, end: pos},
+			seen:   progress{now: pos, written: pos},
+		},
 	}
-	o.chunks[from.chunk].start = from.position(cfg)
-	if err := o.open(start, from); err != nil {
+	o.chunks[from.chunk].start = pos
+	if err := o.prepare(start, from); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *output) open(start time.Time, from origin) (err error) {
+func (o *output) prepare(start time.Time, from origin) (err error) {
 	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
@@ -83,6 +100,7 @@ func (o *output) open(start time.Time, from origin) (err error) {
 	o.tracks = muxer.Config{
 		Video: video, Audio: audio, Created: start,
 		Start: int64(from.position(o.cfg)), Index: from.chunk,
+		FragmentDuration: int64(timebase.FromDuration(o.cfg.FragmentDuration)), NoSync: o.cfg.SyncInterval != 0,
 	}
 	o.mux, err = muxer.New(o.tracks, o.create)
 	return err
@@ -134,31 +152,39 @@ func (o *output) video(canvas *image.YCbCr, n int64) error {
 // rotate begins a new chunk at pos if the open one is full, or if there is none
 // and writing works again.
 func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
-	o.outage.now = pos
+	state := o.at(pos)
 	if pos%sampleTicks != 0 { // at some rates not each frame begins with a sample
 		return false, nil
 	}
-	if o.mux == nil {
-		return o.retry(pos)
+	if state.cause != nil {
+		return o.retry(pos, state)
 	}
-	last, cur := &o.chunks[len(o.chunks)-1], o.mux.Current()
 	reason := ""
-	switch {
-	case timebase.Ticks(cur.Start) < last.start: // the last cut is not written yet
-	case pos-last.start >= timebase.FromDuration(o.cfg.ChunkDuration):
+	switch c := o.open; {
+	case c.video < c.start || c.audio < c.start: // the last cut is not written yet
+	case pos-c.start >= timebase.FromDuration(o.cfg.ChunkDuration):
 		reason = chunkFullTime
-	case cur.Bytes >= o.cfg.ChunkBytes:
+	case c.bytes >= o.cfg.ChunkBytes:
 		reason = chunkFullSize
 	}
 	if reason == "" {
 		return false, nil
 	}
-	if err := o.mux.CutAt(int64(pos)); err != nil {
-		return false, fmt.Errorf("begin a new chunk: %w", err)
+	o.open = openChunk{start: pos, bytes: chunkOverhead, video: o.open.video, audio: o.open.audio}
+	return true, o.put(0, func() error { return o.cut(pos, reason) })
+}
+
+// retry finds out whether writing works again, now and then, and begins a chunk
+// once it does.
+func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err error) {
+	if !state.works && !state.probing && !state.full && pos >= state.next {
+		state = o.asked(o.test)
 	}
-	last.reason = reason
-	o.chunks = append(o.chunks, chunkBytes{start: pos})
-	return true, nil
+	if !state.works || state.full {
+		return false, nil
+	}
+	o.open = openChunk{start: pos, bytes: chunkOverhead, video: o.open.video, audio: o.open.audio}
+	return true, o.asked(o.trying(func() error { return o.begin(pos) })).failed
 }
 
 func (o *output) writeVideo(packets []codec.Packet) error {
@@ -172,24 +198,21 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 			Duration: int64(o.frameLen),
 			Key:      p.Key,
 		}
+		o.open.video = timebase.Ticks(o.coded) * o.frameLen
+		o.open.add(o.open.video, len(s.Data))
 		o.coded++
-		if !o.writes(s) {
-			continue
-		}
-		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
-		if err := o.survive(o.mux.WriteVideo(s)); err != nil {
-			return fmt.Errorf("write video: %w", err)
+		if err := o.put(len(s.Data), func() error { return o.putVideo(s) }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (o *output) chunkAt(pos timebase.Ticks) *chunkBytes {
-	i := len(o.chunks) - 1
-	for i > 0 && pos < o.chunks[i].start {
-		i--
+// add counts a sample.
+func (c *openChunk) add(pos timebase.Ticks, bytes int) {
+	if pos >= c.start {
+		c.bytes += int64(bytes) + sampleOverhead
 	}
-	return &o.chunks[i]
 }
 
 // audio takes the next samples of the mix.
@@ -220,34 +243,26 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
-		if err := o.putAudio(s); err != nil {
+		o.open.audio = timebase.FromRate(s.PTS, mixRate)
+		o.open.add(o.open.audio, len(s.Data))
+		if err := o.put(len(s.Data), func() error { return o.putAudio(s) }); err != nil {
 			return err
 		}
-		o.outage.keep(s)
-	}
-	return nil
-}
-
-func (o *output) putAudio(s muxer.Sample) error {
-	if o.mux == nil {
-		return nil
-	}
-	o.chunkAt(timebase.FromRate(s.PTS, mixRate)).audio += int64(len(s.Data))
-	if err := o.survive(o.mux.WriteAudio(s)); err != nil {
-		return fmt.Errorf("write audio: %w", err)
 	}
 	return nil
 }
 
 // finish flushes the encoders and closes the open chunk, which ends before frame
-// number frames. Whatever fails, the file is closed.
-func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
+// number frames, as soon as everything is written. Whatever fails, the file is
+// closed.
+func (o *output) finish(frames int64) ([]doneChunk, error) {
 	var errs []error
 	if frames > o.first {
 		errs = append(errs, o.flushVideo(), o.flushAudio())
 	}
-	chunks, err := o.end(timebase.Ticks(frames) * o.frameLen)
-	return chunks, errors.Join(append(errs, err)...)
+	o.stop()
+	o.perform(func() { errs = append(errs, o.end(timebase.Ticks(frames)*o.frameLen)) })
+	return o.done(), errors.Join(errs...)
 }
 
 func (o *output) flushVideo() error {

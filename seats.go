@@ -2,6 +2,8 @@ package callreel
 
 import (
 	"fmt"
+	"image"
+	"slices"
 
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
@@ -67,7 +69,7 @@ func (s *session) seatOf(id string) *seat {
 // addTiles adds a participant's camera, or avatar, and screens.
 func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	for i, c := range st.screens {
-		if at < c.ended && c.dec.Picture() != nil {
+		if at < c.ended && c.dec.Picture() != nil && !s.shows(c) {
 			screen := compositor.Tile{Key: c.key(), Label: st.label, Fit: compositor.Contain}
 			c.fill(&screen)
 			s.tiles, s.views = append(s.tiles, screen), append(s.views, view{st.screens[i : i+1], c})
@@ -75,11 +77,20 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	}
 	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
 	face, lost := s.face(st, pos, at)
+	if s.ladder.level == levelSound {
+		face = nil
+	}
 	if face != nil {
 		face.fill(&person)
 		person.Dim = lost
 	}
 	s.tiles, s.views = append(s.tiles, person), append(s.views, view{st.faces, face})
+}
+
+// shows reports whether there is a tile for the screen of c: of a track that c
+// replaced, if what the sender says of its clock makes c earlier.
+func (s *session) shows(c *camera) bool {
+	return slices.ContainsFunc(s.tiles, func(t compositor.Tile) bool { return t.Fit == compositor.Contain && t.Key == c.key() })
 }
 
 // fill puts the newest picture into a tile.
@@ -139,12 +150,24 @@ func (s *session) arrange() error {
 		if !seen && soon {
 			size = rects[0].Size()
 		}
+		size = s.affordable(size, t.Fit)
 		for _, c := range s.views[i].cameras {
 			c.move(place{size, t.Fit == compositor.Fill})
 			c.seen, c.drawn = seen, seen && c == s.views[i].picture
 		}
 	}
 	return nil
+}
+
+// affordable returns how large the pictures for a tile should be.
+func (s *session) affordable(size image.Point, fit compositor.Fit) image.Point {
+	switch {
+	case s.ladder.level == levelSound:
+		return image.Point{}
+	case s.ladder.level == levelCoarse && fit == compositor.Fill:
+		return size.Div(2)
+	}
+	return size
 }
 
 // roomSoon reports whether everybody who is there by now has a tile: so that

@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"log/slog"
@@ -28,26 +29,30 @@ type session struct {
 	delay    timebase.Ticks
 	grace    timebase.Ticks // how long a seat is kept for somebody who left
 
-	members []presence // also those who left, for as long as their seats are kept
-	version uint64
-	seats   []seat
-	places  map[string]int // of seats, by participant
-	stays   []*stay        // of everybody who was there, in order of joining
-	voices  map[*track]*voice
-	cameras map[*track]*camera
-	heard   []*voice  // those of this frame, in the order of members and tracks
-	watched []*camera // likewise
-	live    map[*track]bool
-	fresh   []*layer // the first ones of new tracks
-	retired []finished
-	past    Counters // of the tracks in retired
-	alarms  []Alarm  // all that were raised
-	news    []Event  // about alarms, for the owner to tell
-	gaps    spans
+	members   []presence // also those who left, for as long as their seats are kept
+	version   uint64
+	seats     []seat
+	places    map[string]int // of seats, by participant
+	stays     []*stay        // of everybody who was there, in order of joining
+	voices    map[*track]*voice
+	cameras   map[*track]*camera
+	heard     []*voice  // those of this frame, in the order of members and tracks
+	watched   []*camera // likewise
+	live      map[*track]bool
+	fresh     []*layer // the first ones of new tracks
+	retired   []finished
+	past      Counters       // of the tracks that are over
+	concluded map[string]int // how many those are, by participant
+	budgets   map[string]*budgets
+	limits    Limits
+	alarms    []Alarm // all that were raised
+	news      []Event // about alarms, for the owner to tell
+	gaps      spans
 
-	unwritable int // place in alarms of that about the spool, counted from 1
+	unwritable, slow int // places in alarms of those about the spool, counted from 1
+	overloaded       int // likewise of that about overload
 
-	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
+	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -57,6 +62,13 @@ type session struct {
 	pcm    []int16
 	out    *output
 	probe  *probe.Probe
+
+	ladder   ladder
+	overload Overload
+	behind   timebase.Ticks // how late this frame is
+	draw     bool           // it gets a new picture
+	drawn    timebase.Ticks // position of the newest one that did
+	canvas   *image.YCbCr   // with that picture; nil: there is none yet
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -79,16 +91,18 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		cfg: cfg, log: eng.cfg.Logger.With("recording", cfg.ID),
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
-		frameLen: cfg.frameLen(),
-		delay:    timebase.FromDuration(cfg.Delay),
-		grace:    timebase.FromDuration(max(0, cfg.RejoinGrace)),
-		places:   make(map[string]int),
-		voices:   make(map[*track]*voice),
-		cameras:  make(map[*track]*camera),
-		live:     make(map[*track]bool),
-		stopped:  never,
-		mixer:    mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
-		comp:     comp, scaler: scaler, out: out,
+		frameLen:  cfg.frameLen(),
+		ladder:    newLadder(cfg.frameLen()),
+		delay:     timebase.FromDuration(cfg.Delay),
+		grace:     timebase.FromDuration(max(0, cfg.RejoinGrace)),
+		places:    make(map[string]int),
+		voices:    make(map[*track]*voice),
+		cameras:   make(map[*track]*camera),
+		live:      make(map[*track]bool),
+		concluded: make(map[string]int), budgets: make(map[string]*budgets), limits: eng.cfg.Limits,
+		stopped: never,
+		mixer:   mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
+		comp:    comp, scaler: scaler, out: out,
 	}, nil
 }
 
@@ -116,9 +130,10 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
+	s.plan(now)
 	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
-	if err := s.composeAt(from, at); err != nil {
+	if err := s.pictureAt(from, at); err != nil {
 		return err
 	}
 	if err := s.mixTo(from, to); err != nil {
@@ -169,13 +184,9 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
-	s.probe.Enter(probe.DecodeVideo)
-	for _, c := range s.watched {
-		for _, l := range c.layers {
-			l.ask()
-		}
-		c.decode(at, &s.timeline)
-		c.steer(at)
+	if s.draw {
+		s.probe.Enter(probe.DecodeVideo)
+		s.look(at)
 	}
 	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
@@ -189,25 +200,20 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(at - max(s.grace, staleAfter)) // a replaced track stands in for its successor
+	allowed := s.budget(m.id, s.position())
 	for _, t := range m.tracks {
 		s.live[t] = true
 		if t.kind == ingest.Audio {
 			if v := s.voices[t]; v != nil {
 				v.feed.pull(now, limit+v.lag())
-				v.beat = t.pulse()
+				v.beat, v.budget = t.pulse(), &allowed.sound
 				s.heard = append(s.heard, v)
 			}
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
-			c.ended, c.seen, c.drawn = t.ended, false, false
-			c.adopt()
-			c.beat = t.pulse()
-			c.beat.idle = c.idle()
-			for _, l := range c.layers {
-				l.pull(now, at+1)
-			}
-			c.prefer(at, s.cfg.FrameRate)
+			c.budget = &allowed.sight
+			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -240,7 +246,7 @@ func (s *session) decode(l *layer) (err error) {
 	if t := l.track; t.kind == ingest.Audio {
 		s.voices[t], err = newVoice(l, s.mixer)
 	} else {
-		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera})
+		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}, s.limits.Pixels)
 	}
 	return err
 }
@@ -281,12 +287,32 @@ func (s *session) retire() {
 // conclude keeps the report of a track that is over, and ends its alarms.
 func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	s.endAlarms(h)
-	s.retired = append(s.retired, finished{l.member.stay, r})
 	s.past.addTrack(r)
+	id := l.member.id
+	if s.concluded[id]++; s.concluded[id] <= maxFinished {
+		s.retired = append(s.retired, finished{l.member.stay, r})
+	}
 }
 
-// composeAt draws and encodes the frame at position pos, local time at.
-func (s *session) composeAt(pos, at timebase.Ticks) error {
+// pictureAt draws and encodes the frame at position pos, local time at, or
+// repeats the picture before it.
+func (s *session) pictureAt(pos, at timebase.Ticks) error {
+	s.stats.Frames++
+	if s.draw {
+		if err := s.compose(pos, at); err != nil {
+			return err
+		}
+	} else {
+		s.examine(pos)
+		s.stats.RepeatedFrames++
+		s.stats.HeldFrames++
+	}
+	s.probe.Composed(s.frame, s.canvas)
+	return s.out.video(s.canvas, s.frame)
+}
+
+// compose draws the picture of the frame at position pos, local time at.
+func (s *session) compose(pos, at timebase.Ticks) error {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
@@ -299,15 +325,17 @@ func (s *session) composeAt(pos, at timebase.Ticks) error {
 	s.probe.Enter(probe.Compose)
 	canvas, changed, err := s.comp.Compose(s.tiles)
 	s.probe.Enter(probe.Other)
-	if err != nil {
+	switch {
+	case errors.Is(err, compositor.ErrDuplicateKey) || errors.Is(err, compositor.ErrLayout):
 		return fmt.Errorf("compose frame %d: %w", s.frame, err)
+	case err != nil: // of one participant's picture, in whose place is the avatar
+		s.log.Warn("a picture can't be drawn", "frame", s.frame, "error", err)
 	}
-	s.stats.Frames++
+	s.canvas = canvas
 	if len(changed) == 0 {
 		s.stats.RepeatedFrames++
 	}
-	s.probe.Composed(s.frame, canvas)
-	return s.out.video(canvas, s.frame)
+	return nil
 }
 
 // mixTo mixes and encodes the sound between two positions.

@@ -60,14 +60,11 @@ func stepRows() []stepRow {
 	}
 }
 
-// TestSteps sets senders' clocks and counters in mid-call. Wall clocks may do
+// TestLongSteps sets senders' clocks and counters in mid-call. Wall clocks may do
 // what they like, and RTP too; another stream of pictures begins with a key frame, which has
 // to be asked for.
-func TestSteps(t *testing.T) {
+func TestLongSteps(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("long")
-	}
 	rows := stepRows()
 	p := throw(t, len(rows), 32*time.Second, func(i int, c *caller) { rows[i].set(c) })
 	const at = stepAt - settle

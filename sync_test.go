@@ -90,11 +90,8 @@ func TestSync(t *testing.T) {
 }
 
 // Who joins late is in sync from the first seconds on.
-func TestLateJoiners(t *testing.T) {
+func TestLongLateJoiners(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("long")
-	}
 	p := &party{length: 85 * time.Second}
 	var r *rig
 	dir := t.TempDir() // outlives the bubble

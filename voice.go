@@ -41,6 +41,7 @@ type voice struct {
 
 	health    health
 	beat      pulse // of this tick
+	budget    *budget
 	stats     decodeStats
 	concealed spans
 	missing   spans
@@ -50,7 +51,13 @@ type voice struct {
 }
 
 // decodeStats counts what came of a track's units.
-type decodeStats struct{ decoded, errors uint64 }
+type decodeStats struct {
+	decoded, errors    uint64
+	oversize, withheld uint64 // left out for the limits
+}
+
+// excess is how many were left out.
+func (d decodeStats) excess() uint64 { return d.oversize + d.withheld }
 
 // silenceLevel is what counts as silence: nothing beyond -70 dBFS.
 const silenceLevel = 0.000316
@@ -79,8 +86,17 @@ func (v *voice) lag() timebase.Ticks {
 // play decodes one packet into the mix; pos is where its first sample belongs.
 // What comes after room samples of the mix was captured in a pause.
 func (v *voice) play(u ingest.Unit, pos, room int64) {
+	if v.budget.exhausted() {
+		v.stats.withheld++
+		v.stop()
+		return
+	}
 	v.bridge(u, pos)
-	pcm, err := v.dec.Decode(u.Data)
+	var pcm []float32
+	err := v.budget.spend(func() (err error) {
+		pcm, err = v.dec.Decode(u.Data)
+		return err
+	})
 	if err != nil {
 		v.stats.errors++
 		v.stop()
@@ -227,7 +243,7 @@ func (v *voice) report() TrackReport {
 	r.Layers = []LayerStats{l.stats()}
 	r.Sound = &SoundReport{
 		Concealed: v.concealed.report(), Missing: v.missing.report(),
-		Recovered:  ticks(v.recovered).Duration(),
+		Recovered: ticks(v.recovered).Duration(), Overflowed: v.feed.overflowed,
 		MeanOffset: v.offsets.mean(), P95Offset: v.offsets.p95(), Moves: v.moves,
 	}
 	return r

@@ -140,6 +140,9 @@ func (d *av1) addPayload(payload []byte) error {
 // addElement takes an OBU, or a piece of one, of which the rest follows if cut.
 func (d *av1) addElement(element []byte, cut bool) error {
 	if cut || d.cut {
+		if len(d.buf.data)+len(d.fragment.data)+len(element) > d.buf.max {
+			return errFrameSize
+		}
 		if err := d.fragment.append(element); err != nil {
 			return err
 		}

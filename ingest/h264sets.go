@@ -12,14 +12,18 @@ import (
 
 const (
 	maxParameterSet = 4096 // bytes
-	maxPictureSide  = 1 << 14
+	// maxParameterSets bounds all of a stream together, as they are put before
+	// every IDR picture that has none. Encoders use some 100 bytes.
+	maxParameterSets = 32 << 10
+	maxPictureSide   = 1 << 14
 )
 
 // parameterSets are the sequence and picture parameter sets of an H.264 stream
 // by their numbers: at most 32 and 256.
 type parameterSets struct {
-	sps map[uint32]spsInfo
-	pps map[uint32]ppsInfo
+	sps   map[uint32]spsInfo
+	pps   map[uint32]ppsInfo
+	bytes int // of both
 
 	// stale says that packets are missing since the last parameter sets, among
 	// which new ones may have been.
@@ -85,6 +89,7 @@ func (s *parameterSets) learnSPS(nal []byte) error {
 	if sps.Width-1 >= maxPictureSide || sps.Height-1 >= maxPictureSide {
 		return errSyntax
 	}
+	s.replace(s.sps[sps.ParameterID].nal, nal)
 	s.sps[sps.ParameterID] = spsInfo{bytes.Clone(nal), int(sps.Width), int(sps.Height)}
 	return nil
 }
@@ -96,9 +101,20 @@ func (s *parameterSets) learnPPS(nal []byte) error {
 		return errSyntax
 	}
 	if !bytes.Equal(s.pps[id].nal, nal) {
+		s.replace(s.pps[id].nal, nal)
 		s.pps[id] = ppsInfo{bytes.Clone(nal), sps}
 	}
 	return nil
+}
+
+// replace makes room for a parameter set in the place of an older one. If there
+// are too many, all are forgotten.
+func (s *parameterSets) replace(older, nal []byte) {
+	if s.bytes += len(nal) - len(older); s.bytes > maxParameterSets {
+		clear(s.sps)
+		clear(s.pps)
+		s.bytes = len(nal)
+	}
 }
 
 // of returns the SPS of the picture parameter set numbered pps.

@@ -10,7 +10,7 @@ import (
 const (
 	DefaultMaxWait  = 300 * timebase.Millisecond
 	DefaultMaxBytes = 16 << 20
-	DefaultMaxFrame = 8 << 20
+	DefaultMaxFrame = 4 << 20
 )
 
 // ReceiverConfig says what a [Receiver] receives. Only Codec is required.

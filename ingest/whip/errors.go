@@ -23,6 +23,7 @@ var (
 	ErrDeleted      = errors.New("whip: deleted by the publisher")
 	ErrReplaced     = errors.New("whip: replaced by a newer session")
 	ErrLost         = errors.New("whip: connection lost")
+	ErrTooMuch      = errors.New("whip: too many streams in a session")
 	ErrHungUp       = errors.New("whip: connection closed by the publisher")
 )
 

@@ -91,17 +91,19 @@ type session struct {
 
 // newSession makes and registers a session, which runs from then on.
 func (s *Server) newSession(conversation string, g Grant, sink ingest.Sink) (*session, error) {
-	pc, err := s.api.NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		return nil, fmt.Errorf("whip: new peer connection: %w", err)
-	}
 	x := &session{
-		server: s, id: rand.Text(), conversation: conversation, grant: g, sink: sink, since: time.Now(), pc: pc,
+		server: s, id: rand.Text(), conversation: conversation, grant: g, sink: sink, since: time.Now(),
 		done: make(chan struct{}), changed: make(chan struct{}, 1),
 		feedback: make(chan rtcp.Packet, feedbackBacklog), negotiate: make(chan struct{}, 1),
 	}
 	x.state.Store(StateNew)
 	x.ctx, x.end = context.WithCancelCause(s.ctx)
+	pc, err := s.newAPI(&sources{tooMany: func() { x.end(ErrTooMuch) }}).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		x.end(err)
+		return nil, fmt.Errorf("whip: new peer connection: %w", err)
+	}
+	x.pc = pc
 	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { x.wake() })
 	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { x.wake() })
 	pc.OnTrack(x.onTrack)

@@ -119,7 +119,7 @@ type Hooks struct {
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
-	api     *webrtc.API
+	newAPI  func(*sources) *webrtc.API
 	mux     *http.ServeMux
 	closers []func() error // of the shared sockets
 
@@ -189,7 +189,8 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// buildAPI prepares what all sessions share, and opens the muxes last.
+// buildAPI prepares what all sessions share, and opens the muxes last. Each has an
+// API of its own, as that makes the buffers of its streams.
 func (s *Server) buildAPI() error {
 	media, interceptors, err := newMediaEngine()
 	if err != nil {
@@ -215,11 +216,15 @@ func (s *Server) buildAPI() error {
 		engine.SetICETCPMux(mux)
 		s.closers = append(s.closers, mux.Close)
 	}
-	s.api = webrtc.NewAPI(
-		webrtc.WithMediaEngine(media),
-		webrtc.WithInterceptorRegistry(interceptors),
-		webrtc.WithSettingEngine(engine),
-	)
+	s.newAPI = func(x *sources) *webrtc.API {
+		own := engine
+		own.BufferFactory = x.buffer
+		return webrtc.NewAPI(
+			webrtc.WithMediaEngine(media),
+			webrtc.WithInterceptorRegistry(interceptors),
+			webrtc.WithSettingEngine(own),
+		)
+	}
 	return nil
 }
 

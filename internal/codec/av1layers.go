@@ -2,13 +2,38 @@ package codec
 
 import "encoding/binary"
 
+// Types of OBUs: AV1 bitstream specification section 6.2.2.
+const (
+	frameHeader = 3
+	frame       = 6
+)
+
+// maxOBUFrames is how many frames a temporal unit may have, shown or not.
+const maxOBUFrames = 16
+
+// tooMany reports whether an AV1 temporal unit has more frames than that: they
+// would all be decoded at once, be they ever so small.
+func tooMany(unit []byte) bool {
+	frames := 0
+	for pos := 0; pos < len(unit) && frames <= maxOBUFrames; {
+		o, ok := readOBU(unit[pos:])
+		if !ok {
+			break
+		}
+		if o.kind == frameHeader || o.kind == frame {
+			frames++
+		}
+		pos += o.size
+	}
+	return frames > maxOBUFrames
+}
+
 // firstLayer returns the beginning of an AV1 temporal unit, up to where a frame
 // of another spatial layer begins: libavcodec's wrapper of libdav1d brings out
 // one picture per packet and keeps the others for the next packets. What is not
 // in the low-overhead format with sizes (AV1 bitstream specification section
 // 5.3) is returned as it is.
 func firstLayer(unit []byte) []byte {
-	const frameHeader, frame = 3, 6
 	framed, layer := false, byte(0)
 	for pos := 0; pos < len(unit); {
 		o, ok := readOBU(unit[pos:])

@@ -15,5 +15,8 @@ var ErrClosed = errors.New("codec: closed")
 // ErrCorrupt marks coded data that can't be decoded, or only with damage.
 var ErrCorrupt = errors.New("codec: corrupt data")
 
+// ErrSize marks pictures that are too large, or too many at once, to be decoded.
+var ErrSize = errors.New("codec: beyond the limits")
+
 // ErrUnknown marks a codec or encoder that this build does not have.
 var ErrUnknown = errors.New("codec: unknown")

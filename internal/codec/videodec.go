@@ -15,7 +15,26 @@ typedef struct {
 	AVFrame *picture;  // the newest good picture, 4:2:0
 	int matrix, full_range; // of picture; a matrix of 0 if there is no telling
 	struct SwsContext *convert; // for formats other than 8-bit 4:2:0
+	int64_t max_pixels;
+	int frames;        // that the packet being decoded has taken memory for
+	int refused;       // one was too large, or there were too many
 } cr_dec;
+
+// cr_dec_max_frames is how many pictures may be in a packet: a superframe of VP9
+// has up to 8, and an access unit of H.264 one, but for up to 16 that stand in for
+// missing ones (ISO/IEC 14496-10 section 8.2.5.2).
+static const int cr_dec_max_frames = 20;
+
+// cr_dec_buffer gives memory to a picture. The size checked here is that which
+// is decoded: libavcodec holds max_pixels against the part of it that is shown.
+static int cr_dec_buffer(AVCodecContext *ctx, AVFrame *f, int flags) {
+	cr_dec *d = ctx->opaque;
+	if ((int64_t)f->width * f->height > d->max_pixels || ++d->frames > cr_dec_max_frames) {
+		d->refused = 1;
+		return AVERROR(EINVAL);
+	}
+	return avcodec_default_get_buffer2(ctx, f, flags);
+}
 
 static void cr_dec_free(cr_dec *d) {
 	if (!d) return;
@@ -40,7 +59,9 @@ static cr_dec *cr_dec_new(const char *name, int64_t max_pixels) {
 	d->ctx->thread_count = 1;
 	d->ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
 	d->ctx->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
-	d->ctx->max_pixels = max_pixels;
+	d->ctx->max_pixels = d->max_pixels = max_pixels;
+	d->ctx->opaque = d;
+	d->ctx->get_buffer2 = cr_dec_buffer;
 	AVDictionary *opts = NULL;
 	if (!strcmp(name, "libdav1d")) {
 		av_dict_set(&opts, "max_frame_delay", "1", 0);
@@ -118,7 +139,7 @@ static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
 
 // cr_dec_drain brings out what a decoder of reordered pictures holds back.
 static int cr_dec_drain(cr_dec *d, int *got) {
-	*got = 0;
+	*got = d->frames = d->refused = 0;
 	int rc = avcodec_send_packet(d->ctx, NULL);
 	if (rc >= 0) rc = cr_dec_receive(d, got);
 	avcodec_flush_buffers(d->ctx);
@@ -128,7 +149,7 @@ static int cr_dec_drain(cr_dec *d, int *got) {
 // cr_dec_decode feeds one access unit; *got counts the new pictures. After an
 // error the decoder starts afresh: what it refers to can't be trusted.
 static int cr_dec_decode(cr_dec *d, const void *data, int size, int *got) {
-	*got = 0;
+	*got = d->frames = d->refused = 0;
 	int rc = cr_dec_feed(d, data, size, got);
 	if (rc < 0) avcodec_flush_buffers(d->ctx);
 	return rc;
@@ -145,9 +166,14 @@ import (
 	"unsafe"
 )
 
-// MaxPixels bounds the pictures that are decoded (4096x4096): a key frame that
-// claims more is refused before any memory is reserved for it.
-const MaxPixels = 4096 * 4096
+const (
+	// MaxPixels bounds the pictures that are decoded, unless another limit is
+	// given: a key frame that claims more is refused before any memory is
+	// reserved for it.
+	MaxPixels = 4096 * 2304
+	// MostPixels is the highest limit.
+	MostPixels = 16384 * 16384
+)
 
 // decoders names libavcodec's decoder for each video codec.
 var decoders = map[string]string{
@@ -169,6 +195,11 @@ type VideoDecoder struct {
 // NewVideoDecoder returns a decoder for an RTP media type, such as video/VP8 in
 // any letter case. It fails with [ErrUnknown] for any other codec.
 func NewVideoDecoder(mimeType string) (*VideoDecoder, error) {
+	return NewBoundedVideoDecoder(mimeType, MaxPixels)
+}
+
+// NewBoundedVideoDecoder is [NewVideoDecoder] with another limit than [MaxPixels].
+func NewBoundedVideoDecoder(mimeType string, pixels int) (*VideoDecoder, error) {
 	quiet()
 	name, ok := decoders[strings.ToLower(mimeType)]
 	if !ok {
@@ -176,7 +207,7 @@ func NewVideoDecoder(mimeType string) (*VideoDecoder, error) {
 	}
 	n := C.CString(name)
 	defer C.free(unsafe.Pointer(n))
-	c := C.cr_dec_new(n, MaxPixels)
+	c := C.cr_dec_new(n, C.int64_t(pixels))
 	if c == nil {
 		return nil, fmt.Errorf("%w: libavcodec has no decoder %q", ErrUnknown, name)
 	}
@@ -193,6 +224,9 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	}
 	if len(unit) == 0 || len(unit) > math.MaxInt32/2 {
 		return false, fmt.Errorf("%w: access unit of %d bytes", ErrCorrupt, len(unit))
+	}
+	if d.layered && tooMany(unit) {
+		return false, fmt.Errorf("%w: %w: more than %d frames at once", ErrCorrupt, ErrSize, maxOBUFrames)
 	}
 	fresh := false
 	for len(unit) > 0 {
@@ -232,10 +266,14 @@ func (d *VideoDecoder) took(rc, got C.int) (bool, error) {
 	if got > 0 {
 		d.setPicture()
 	}
-	if rc < 0 {
-		return got > 0, fmt.Errorf("%w: %w", ErrCorrupt, avError("decode video", rc))
+	if rc >= 0 {
+		return got > 0, nil
 	}
-	return got > 0, nil
+	err := fmt.Errorf("%w: %w", ErrCorrupt, avError("decode video", rc))
+	if d.c.refused != 0 {
+		err = fmt.Errorf("%w: %w", ErrSize, err)
+	}
+	return got > 0, err
 }
 
 // Picture returns the newest good picture, or nil before the first. It is

@@ -107,7 +107,7 @@ func TestPartitionDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestLengthIsExactOverAnHour(t *testing.T) {
+func TestLongLengthIsExact(t *testing.T) {
 	for _, c := range []struct {
 		in, out   int
 		ppm       int32

@@ -1,5 +1,0 @@
-//go:build race
-
-package callreel_test
-
-const raceEnabled = true
