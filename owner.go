@@ -35,6 +35,7 @@ func (r *Recording) record() error {
 		if due <= now {
 			if err := r.measure(func() error {
 				r.session.probe.Resume()
+				defer r.session.probe.Pause()
 				return r.step(due, now)
 			}); err != nil {
 				return err

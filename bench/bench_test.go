@@ -141,8 +141,13 @@ func TestRealTimeAndPeers(t *testing.T) {
 	if m := live.Median(); !ok || m.Cores <= 0 || m.Wall != 1 || m.Stages[stageThreads] <= 0 || m.Stages["encode"] <= 0 {
 		t.Errorf("%+v", live)
 	}
-	// A machine that is busy with other tests sends and records less.
-	if q.Frames < 8*seconds || q.Frames > 8*seconds+8 || q.Packets < 200 || q.Decoded < 8*seconds || q.Sounds < 50 {
+	for stage, x := range live.Median().Stages {
+		if x < 0 {
+			t.Errorf("%v cores of %s", x, stage)
+		}
+	}
+	// A machine that is busy with other tests sends less, and stops late.
+	if q.Frames < 8*seconds || q.Packets < 200 || q.Decoded < 8*seconds || q.Sounds < 50 {
 		t.Errorf("%+v", q)
 	}
 	peer, ok := run.find(s, "ffmpeg:ultrafast")
