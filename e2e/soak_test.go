@@ -55,8 +55,12 @@ func TestSoak(t *testing.T) {
 		t.Error("it holds more and more")
 	}
 	s.do("DELETE", r.path, &struct{}{})
-	d := r.details()
-	if length := time.Duration(d.DurationMs) * time.Millisecond; d.State != "completed" || length < *soakLength || length > *soakLength+10*time.Second {
+	var d details
+	eventually(t, func() (bool, string) { // its end may not be noted yet
+		d = r.details()
+		return d.State == "completed", "the end of the recording"
+	})
+	if length := time.Duration(d.DurationMs) * time.Millisecond; length < *soakLength || length > *soakLength+10*time.Second {
 		t.Errorf("%+v", d)
 	}
 	for _, track := range r.tracks() {
