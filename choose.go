@@ -141,6 +141,20 @@ func (c *camera) wants(l *videoLayer, at timebase.Ticks) bool {
 // idle reports whether the track is not seen, so that nothing need be decoded.
 func (c *camera) idle() bool { return c.place.size == (image.Point{}) }
 
+// skip drops what has come; member.mu is held. To go on later takes a key frame,
+// which steer asks for.
+func (c *camera) skip() {
+	c.active, c.torn = nil, false
+	for _, l := range c.layers {
+		l.layer.want(false)
+		if r := l.layer.receiver; r != nil {
+			l.collect(r)
+		}
+		clear(l.queue)
+		l.queue = l.queue[:0]
+	}
+}
+
 // move tells the camera where it is seen from now on, and the source, which may
 // be able to send what suits.
 func (c *camera) move(p place) {

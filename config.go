@@ -64,6 +64,13 @@ type RecordingConfig struct {
 	// long or large. Zero means 4 h and 2 GiB.
 	ChunkDuration time.Duration
 	ChunkBytes    int64
+	// FragmentDuration is how much is written at once, 200 ms to 10 s: when the
+	// process is killed what is not written yet is lost. Zero means 1 s.
+	FragmentDuration time.Duration
+	// SyncInterval is how long what was written may stay in the system's memory,
+	// where a power loss takes it. Zero means that each fragment is synced to the
+	// disk; negative that a file is once it is finished.
+	SyncInterval time.Duration
 	// EmptyTimeout ends the recording when nobody has been in the call for that
 	// long. Zero means a minute; negative means never.
 	EmptyTimeout time.Duration
@@ -147,6 +154,7 @@ func (c *RecordingConfig) setDefaults() {
 	orDefault(&c.AudioBitRate, 48000)
 	orDefault(&c.ChunkDuration, 4*time.Hour)
 	orDefault(&c.ChunkBytes, 2<<30)
+	orDefault(&c.FragmentDuration, time.Second)
 	orDefault(&c.EmptyTimeout, time.Minute)
 	orDefault(&c.RejoinGrace, 3*time.Second)
 	orDefault(&c.Video.Encoder, "libx264")
@@ -166,6 +174,8 @@ func (c *RecordingConfig) check() error {
 		return invalid("composing delay of %v", c.Delay)
 	case c.AudioBitRate < 16000 || c.AudioBitRate > 96000:
 		return invalid("audio at %d bit/s", c.AudioBitRate)
+	case c.FragmentDuration < 200*time.Millisecond || c.FragmentDuration > 10*time.Second:
+		return invalid("fragments of %v", c.FragmentDuration)
 	case c.RejoinGrace > time.Minute:
 		return invalid("rejoin grace of %v", c.RejoinGrace)
 	case c.ChunkDuration < 10*time.Second || c.ChunkBytes < 1<<20:

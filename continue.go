@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel/internal/timebase"
+	"github.com/callreel/callreel/storage"
 )
 
 // errClock keeps a recording from going on.
@@ -23,10 +24,11 @@ var errClock = errors.New("the clock was set back since")
 //
 // Recordings that were about to stop, that are older, or that the error names,
 // are left to Recover, which is to be called next. What is running, of this
-// engine or of others with the same spool, is not touched.
-func (e *Engine) Continue(ctx context.Context, within time.Duration) ([]*Recording, error) {
+// engine or of others with the same spool, is not touched. If IDs are given, it
+// is about these only.
+func (e *Engine) Continue(ctx context.Context, within time.Duration, only ...string) ([]*Recording, error) {
 	var going []*Recording
-	err := e.leftovers(ctx, "continue", func(id string) error {
+	err := e.leftovers(ctx, "continue", only, func(id string) error {
 		r, err := e.goOn(id, within)
 		if r != nil {
 			going = append(going, r)
@@ -35,6 +37,58 @@ func (e *Engine) Continue(ctx context.Context, within time.Duration) ([]*Recordi
 	})
 	return going, err
 }
+
+// Interrupted returns the recordings that Continue would let go on, as far as they
+// are known: their state is Active or Paused.
+func (e *Engine) Interrupted(ctx context.Context, within time.Duration) ([]Result, error) {
+	var found []Result
+	err := e.leftovers(ctx, "look at", nil, func(id string) (err error) {
+		l := &leftover{eng: e, id: id}
+		if l.parcel, err = e.courier.open(id, l.tell); err != nil {
+			return err
+		}
+		if l.fresh(within) {
+			res := l.manifest.Result
+			if res.State = Active; !l.manifest.PausedSince.IsZero() {
+				res.State = Paused
+			}
+			found = append(found, res)
+		}
+		return l.parcel.drop()
+	})
+	return found, err
+}
+
+// AwaitSpool waits until nothing in the spool is another process's, such as one
+// that was just told to end, or until ctx ends.
+func (e *Engine) AwaitSpool(ctx context.Context) error {
+	ids, err := e.spool.Recordings()
+	if err != nil {
+		return err
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !validID(id) })
+	tick := time.NewTicker(lockCheck)
+	defer tick.Stop()
+	for len(ids) > 0 {
+		lock, err := e.courier.open(ids[0], nil)
+		if err == nil {
+			err = lock.drop()
+		}
+		if !errors.Is(err, storage.ErrLocked) { // another error is for Recover to tell
+			ids = ids[1:]
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// lockCheck is how often it is looked whether a lock is free.
+const lockCheck = 20 * time.Millisecond
 
 // goOn lets a recording go on, or returns nil if that is not to be.
 func (e *Engine) goOn(id string, within time.Duration) (*Recording, error) {
@@ -81,7 +135,7 @@ func (l *leftover) goOn() (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.reserve(l.id); err != nil {
+	if err := e.reserve(l.id, true); err != nil {
 		return nil, err
 	}
 	l.salvage()
@@ -137,6 +191,7 @@ type past struct {
 	people    []ParticipantInfo
 	stats     Stats
 	unwritten Spans
+	overload  Overload
 	continued int // how often it went on
 }
 
@@ -144,7 +199,7 @@ type past struct {
 // when nothing was recorded any more.
 func (l *leftover) past(lost time.Time) past {
 	res := &l.manifest.Result
-	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, l.manifest.Continued + 1}
+	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, res.Overload, l.manifest.Continued + 1}
 	for i := range p.people {
 		if who := &p.people[i]; who.Left.IsZero() {
 			who.Left = lost

@@ -21,6 +21,7 @@ type Counters struct {
 	Repaired     uint64 // came when asked for again
 	Late         uint64
 	Malformed    uint64
+	Overflowed   uint64
 	DecodeErrors uint64
 	Excess       uint64 // packets
 	Oversize     uint64
@@ -32,11 +33,15 @@ type Counters struct {
 	TotalLateness time.Duration
 }
 
-// add adds those of another recording.
-func (c *Counters) add(d Counters) {
+// Add adds those of another recording, or of other recordings.
+func (c *Counters) Add(d Counters) {
 	c.Frames += d.Frames
 	c.RepeatedFrames += d.RepeatedFrames
+	c.HeldFrames += d.HeldFrames
 	c.LateTicks += d.LateTicks
+	c.StepsDown += d.StepsDown
+	c.StepsUp += d.StepsUp
+	c.Overloaded += d.Overloaded
 	c.CPU += d.CPU
 	c.Unwritten += d.Unwritten
 	c.Recorded += d.Recorded
@@ -46,6 +51,7 @@ func (c *Counters) add(d Counters) {
 	c.Repaired += d.Repaired
 	c.Late += d.Late
 	c.Malformed += d.Malformed
+	c.Overflowed += d.Overflowed
 	c.DecodeErrors += d.DecodeErrors
 	c.Excess += d.Excess
 	c.Oversize += d.Oversize
@@ -78,7 +84,7 @@ func (e *Engine) Totals() Totals {
 		}
 	}
 	for _, r := range running { // within the lock, so that none is counted twice or not at all
-		t.add(r.Counters())
+		t.Add(r.Counters())
 	}
 	e.mu.Unlock()
 	return t
@@ -98,8 +104,10 @@ const countInterval = timebase.Second
 func (r *Recording) count(now timebase.Ticks) {
 	r.counted = now
 	c := r.session.count()
+	r.meter.note(c.Recorded, c.CPU)
 	r.mu.Lock()
 	r.counters = c
+	r.load = Load{r.meter.most(), r.session.ladder.level, r.session.behind.Duration()}
 	r.mu.Unlock()
 }
 
@@ -111,6 +119,7 @@ func (s *session) count() Counters {
 	for _, v := range s.voices {
 		if v != nil {
 			v.feed.layer.count(&c)
+			c.Overflowed += v.feed.overflowed
 			c.addDecoding(v.stats)
 			c.Concealed += (v.concealed.total + v.missing.total).Duration()
 		}
@@ -162,5 +171,6 @@ func (c *Counters) addTrack(t TrackReport) {
 	c.addDecoding(decodeStats{errors: t.DecodeErrors, oversize: t.Oversize, withheld: t.Withheld})
 	if t.Sound != nil {
 		c.Concealed += t.Sound.Concealed.Total + t.Sound.Missing.Total
+		c.Overflowed += t.Sound.Overflowed
 	}
 }

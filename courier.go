@@ -164,7 +164,7 @@ func (s *shipment) settle(err error) {
 	close(s.tried)
 }
 
-var errInUse = errors.New("it is running, or its files are on their way to the storage")
+var errInUse = fault.Caller.Wrap(errors.New("it is running, or its files are on their way to the storage"))
 
 var errGone = errors.New("it is not in the spool any more")
 

@@ -7,15 +7,14 @@ import (
 	"fmt"
 
 	"github.com/callreel/callreel/internal/timebase"
-	"github.com/callreel/callreel/muxer"
 )
 
 // delivery is what of a recording is on its way to the store. The parcel goes
 // beside the recording, so that a slow store doesn't hold it up.
 type delivery struct {
-	done      []Chunk // finished, in order, delivered or not
-	shipments []*shipment
-	errs      []error // why something can't even be sent
+	done      []Chunk     // finished, in order, delivered or not
+	shipments []*shipment // the writer's, until it has ended
+	errs      []error     // why something can't even be sent
 }
 
 // wait waits until everything was tried and returns why something is not in the
@@ -56,25 +55,28 @@ func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s"
 
 // deliver describes a finished chunk and sends it to the store. Its description is
 // in the spool before the manifest names the chunk.
-func (r *Recording) deliver(m muxer.Chunk) {
+func (r *Recording) deliver(m doneChunk) {
 	s := r.session
 	start, end := timebase.Ticks(m.Start), timebase.Ticks(m.End)
 	c := Chunk{
 		Index: m.Index, DocumentID: DocumentID(r.id, m.Index),
 		Start: start.Duration(), Duration: (end - start).Duration(),
 		StartTime: r.eng.clock.time(s.timeline.local(start)),
-		Bytes:     m.Bytes, EndReason: cmp.Or(r.out.chunks[m.Index].reason, chunkSessionEnded),
+		Bytes:     m.Bytes, EndReason: cmp.Or(m.reason, chunkSessionEnded),
 		MediaKey: MediaKey(r.id, m.Index), MetadataKey: MetadataKey(r.id, m.Index),
 	}
-	files := []spoolFile{mediaFile(m.Index)}
-	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, r.out.chunks[m.Index].rates(c.Duration), r.leftOut(c), r.people())
-	if err == nil {
-		files = append(files, r.eng.courier.document(r.id, metadataName(m.Index), meta))
-	} else {
+	meta, err := describeChunk(r.eng.cfg.ResourceID, r.cfg, c, m.rates(c.Duration), r.leftOut(c), r.people())
+	if err != nil {
 		r.delivery.errs = append(r.delivery.errs, fmt.Errorf("metadata of chunk %d: %w", m.Index, err))
 	}
 	r.delivery.done = append(r.delivery.done, c)
-	r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(&c, files...))
+	r.out.do(func() {
+		files := []spoolFile{mediaFile(m.Index)}
+		if err == nil {
+			files = append(files, r.eng.courier.document(r.id, metadataName(m.Index), meta))
+		}
+		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(&c, files...))
+	})
 }
 
 func mediaFile(index int) spoolFile {

@@ -31,7 +31,7 @@ type layer struct {
 }
 
 const (
-	foundation = "internal/clock internal/codec internal/cpu internal/fault internal/resample internal/task internal/timebase"
+	foundation = "internal/clock internal/codec internal/cpu internal/fault internal/probe internal/resample internal/task internal/timebase"
 	stages     = "compositor mixer muxer"
 	web        = "net/http github.com/pion/webrtc"
 	clouds     = "cloud.google.com github.com/Azure github.com/aws"
@@ -57,12 +57,13 @@ var layers = []layer{
 	{"events", foundation + " cluster", "github.com/pion/webrtc", "events are delivered whoever made them"},
 	{"cluster", foundation, "github.com/pion/webrtc", "what nodes share is below all that they do"},
 	{"client", "internal/hmacauth", "github.com/pion/webrtc", "a client of the API signs requests, and links no media code"},
-	{"bench", foundation + " . ingest/... storage client internal/...", "", "the bench measures what users run"},
+	{"bench/...", foundation + " . ingest/... storage client internal/... bench/...", "", "the bench measures what users run"},
 	{"internal/hmacauth", "", "github.com/pion/webrtc", "a signature is of an HTTP request"},
 	{"internal/capture", foundation + " ingest", web, "a capture holds what a source hands over"},
 	{"internal/servertest", "", "", "servers that tests talk to know nothing of ours"},
 	{"internal/simulate", foundation + " compositor ingest", "", "simulated participants are callers, not part of the recorder"},
 	{"internal/stills", foundation + " compositor", web, "a contact sheet is made of a finished file"},
+	{"internal/worker", foundation + " . control ingest ingest/whip storage/bucket", "", "a call in a process of its own is a way to host the server's calls; nobody else starts processes"},
 	{"internal/...", foundation, web, "a leaf, for anybody to build on"},
 	{"cmd/...", "...", "", "commands put everything together"},
 	{"e2e", "...", "", "tests of everything together"},
@@ -174,7 +175,7 @@ func TestPackagesSayWhatTheyAreFor(t *testing.T) {
 
 // Public packages are what users import: each shows how.
 func TestPublicPackagesHaveExamples(t *testing.T) {
-	const private = "internal/... cmd/... examples/... scripts/... bench e2e"
+	const private = "internal/... cmd/... examples/... scripts/... bench/... e2e"
 	const suites = "compositor/scalertest storage/storagetest" // only a test can run them
 	shown := map[string]bool{}
 	for s := range sources(t) {

@@ -162,7 +162,7 @@ func disturb(t *testing.T, on *disk) (count int) {
 func TestDiskComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDepot(t, t.TempDir(), willing)
-		on := &disk{err: syscall.ENOSPC, from: 10, lasts: 5 * time.Second} // the fourth fragment
+		on := &disk{err: syscall.ENOSPC, from: 16, lasts: 5 * time.Second} // the eighth fragment
 		d.eng.Disturb(on.do)
 		ann := person(d.conversation("room"), 1, time.Now())
 		leave := d.join(ann)

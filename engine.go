@@ -16,6 +16,8 @@ import (
 	"golang.org/x/image/font/opentype"
 
 	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -27,6 +29,9 @@ type Engine struct {
 	files   fileStore // of media, in the spool
 	courier *courier
 	fonts   []*opentype.Font
+
+	// measure does a frame's work and returns the CPU time that it took.
+	measure func(work func() error) (time.Duration, error)
 
 	mu            sync.Mutex
 	closed        bool
@@ -57,6 +62,7 @@ func newEngine(cfg Config, clock localClock) (*Engine, error) {
 		spool:         courier.spool,
 		files:         spoolStore{courier.spool},
 		courier:       courier,
+		measure:       cpu.Measure,
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
 		recordings:    make(map[string]*Recording),
@@ -155,7 +161,7 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.reserve(cfg.ID); err != nil {
+	if err := e.reserve(cfg.ID, false); err != nil {
 		return nil, err
 	}
 	r, err := e.begin(c, cfg)
@@ -163,6 +169,7 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 		e.unregister(cfg.ID)
 		return nil, err
 	}
+	r.observe(probe.From(ctx))
 	return e.launch(r)
 }
 
@@ -198,15 +205,16 @@ func (e *Engine) refused(err error) error {
 	return err
 }
 
-// reserve keeps a place for a recording that is about to start.
-func (e *Engine) reserve(id string) error {
+// reserve keeps a place for a recording that is about to start. One that goes on
+// is never refused.
+func (e *Engine) reserve(id string, goesOn bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, taken := e.recordings[id]
 	switch {
 	case e.closed:
 		return ErrClosed
-	case e.cfg.MaxRecordings > 0 && len(e.recordings) >= e.cfg.MaxRecordings:
+	case !goesOn && e.cfg.MaxRecordings > 0 && len(e.recordings) >= e.cfg.MaxRecordings:
 		e.totals.Refused++
 		return ErrFull
 	case taken:
@@ -234,7 +242,7 @@ func (e *Engine) retire(r *Recording) {
 	defer e.mu.Unlock()
 	delete(e.recordings, r.id)
 	e.totals.Ended[r.why]++
-	e.totals.add(r.Counters())
+	e.totals.Add(r.Counters())
 }
 
 func (e *Engine) unregister(id string) {

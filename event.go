@@ -25,7 +25,7 @@ const (
 	// it comes from a later engine's Recover; after a crash maybe a second time.
 	// Err says what was lost on the way, if anything.
 	Delivered    EventType = "Delivered"
-	AlarmRaised  EventType = "AlarmRaised"  // something is wrong with a track, or the spool: Alarm, and Err if it is known why
+	AlarmRaised  EventType = "AlarmRaised"  // something is wrong with a track, the spool, or the load: Alarm, and Err if it is known why
 	AlarmCleared EventType = "AlarmCleared" // it is no longer
 
 	CaptureFailed EventType = "CaptureFailed" // something is not in the capture: Err; the recording goes on

@@ -31,6 +31,7 @@ func (s *session) examine(pos timebase.Ticks) {
 // examineFlow finds gaps: nothing came, though it could have, although there are
 // tracks that have sent.
 func (s *session) examineFlow(pos timebase.Ticks, came, sent bool) {
+	pos += s.behind // frames that make up for a delay come in no time
 	if came || !sent {
 		s.flowed = pos
 		return

@@ -9,6 +9,10 @@ import (
 // is behind at most.
 const maxTransit = 10 * timebase.Second
 
+// maxHeld is for how long packets wait when composing is late. Sound of that
+// length takes some 10 MB a participant; pictures are bounded by the receivers.
+const maxHeld = 10 * 60 * timebase.Second
+
 // unit is a coded frame with the local time at which it was captured.
 type unit struct {
 	ingest.Unit
@@ -24,6 +28,9 @@ type feed struct {
 	jumps int64  // of the layer's clock, when the queue was dated
 	due   []unit // of the last pull
 	asked []uint16
+
+	overflowed uint64 // packets given up that would have waited too long
+	spilt      int    // those since the last one that was queued
 }
 
 // pull moves what the receiver has into the queue and what was captured before
@@ -59,6 +66,13 @@ func (f *feed) ask() {
 // collect queues what the receiver has.
 func (f *feed) collect(r *ingest.Receiver) {
 	for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+		if f.layer.codec.Kind == ingest.Audio && len(f.queue) > 0 && u.Arrival-f.queue[0].Arrival > maxHeld {
+			f.overflowed++
+			f.spilt++
+			continue
+		}
+		u.Lost += f.spilt
+		f.spilt = 0
 		f.queue = append(f.queue, unit{Unit: u, at: f.layer.date(u)})
 	}
 }

@@ -1,6 +1,10 @@
 package callreel
 
-import "github.com/callreel/callreel/internal/timebase"
+import (
+	"time"
+
+	"github.com/callreel/callreel/internal/timebase"
+)
 
 const (
 	// flowEnd is how long after its last packet a track counts as sending.
@@ -120,21 +124,32 @@ func (s *session) tell(t EventType, a Alarm) {
 	s.news = append(s.news, Event{Type: t, Alarm: &a})
 }
 
-// watchOutput raises an alarm while nothing can be written, and ends it, at the
-// latest when the recording is over.
+// slowAfter is how long something may wait to be written.
+const slowAfter = 2 * time.Second
+
+// watchOutput raises an alarm while nothing can be written, or while that takes
+// long, and ends it, at the latest when the recording is over.
 func (s *session) watchOutput(over bool) {
-	s.stats.Unwritten = s.out.outage.missing.total.Duration()
-	cause, pos := s.out.outage.cause, s.position().Duration()
-	if cause != nil && s.unwritable == 0 && len(s.alarms) < maxAlarms {
-		s.alarms = append(s.alarms, Alarm{Kind: AlarmUnwritable, Start: pos})
-		s.unwritable = len(s.alarms)
-		s.log.Error("nothing can be written", "error", cause)
-		s.news = append(s.news, Event{Type: AlarmRaised, Alarm: new(s.alarms[s.unwritable-1]), Err: cause})
+	state := s.out.status()
+	s.stats.Unwritten = state.missing.total.Duration()
+	s.outputAlarm(&s.unwritable, AlarmUnwritable, state.cause != nil, over, state.cause)
+	s.outputAlarm(&s.slow, AlarmSpoolSlow, s.out.behind() > slowAfter, over, nil)
+}
+
+// outputAlarm raises and ends an alarm of the recording; i is its place in
+// alarms, counted from 1.
+func (s *session) outputAlarm(i *int, kind AlarmKind, wrong, over bool, cause error) {
+	pos := s.position().Duration()
+	if wrong && *i == 0 && len(s.alarms) < maxAlarms {
+		s.alarms = append(s.alarms, Alarm{Kind: kind, Start: pos})
+		*i = len(s.alarms)
+		s.log.Error("the spool fails", "alarm", kind, "error", cause)
+		s.news = append(s.news, Event{Type: AlarmRaised, Alarm: new(s.alarms[*i-1]), Err: cause})
 	}
-	if i := s.unwritable; i > 0 && (cause == nil || over) {
-		a := &s.alarms[i-1]
-		a.Duration, a.Over = pos-a.Start, cause == nil
-		s.unwritable = 0
+	if *i > 0 && (!wrong || over) {
+		a := &s.alarms[*i-1]
+		a.Duration, a.Over = pos-a.Start, !wrong
+		*i = 0
 		s.tell(AlarmCleared, *a)
 	}
 }

@@ -69,6 +69,7 @@ func (c *courier) loadManifest(recording string) (m *manifest, err error) {
 	if m.Settings.ID != recording {
 		return nil, fmt.Errorf("%s is that of recording %q", manifestName, m.Settings.ID)
 	}
+	m.Settings.setDefaults() // what an earlier version did not have
 	return m, m.Settings.check()
 }
 
@@ -99,18 +100,24 @@ func (r *Recording) manifest() *manifest {
 }
 
 // save keeps the manifest up to date. That it fails is told, and tried again, but
-// does not end the recording.
+// does not end the recording. If one waits to be written, this takes its place.
 func (r *Recording) save() {
-	err := r.manifest().save(r.eng.courier)
-	if err != nil && !r.unsaved {
-		r.session.log.Error("what is recorded now may not be described if this process is killed", "error", err)
+	r.saved = r.eng.clock.now()
+	if r.toSave.Swap(r.manifest()) != nil {
+		return
 	}
-	r.unsaved, r.saved = err != nil, r.eng.clock.now()
+	r.out.do(func() {
+		err := r.toSave.Swap(nil).save(r.eng.courier)
+		if r.unsaved.Swap(err != nil) || err == nil {
+			return
+		}
+		r.session.log.Error("what is recorded now may not be described if this process is killed", "error", err)
+	})
 }
 
 // saveChanges does so if chunks or, for a while, people have come or gone.
 func (r *Recording) saveChanges(roster, chunks bool) {
-	r.stale = r.stale || roster || r.unsaved
+	r.stale = r.stale || roster || r.unsaved.Load()
 	if chunks || r.stale && r.eng.clock.now()-r.saved >= manifestEvery {
 		r.stale = false
 		r.save()

@@ -43,7 +43,9 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 // that follows in one raw stream.
 func decodeSound(t testing.TB, file string) (pcm []float64) {
 	t.Helper()
-	for audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-"); len(audio) >= 2; audio = audio[2:] {
+	audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-")
+	pcm = make([]float64, 0, len(audio)/2) // hours are long
+	for ; len(audio) >= 2; audio = audio[2:] {
 		pcm = append(pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
 	}
 	first := ffprobe(t, file, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")

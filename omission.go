@@ -55,7 +55,11 @@ func (r *Recording) leftOut(c Chunk) (out omissions) {
 	res.Pauses, res.Gaps = r.omitted()
 	for _, o := range omitted(res) {
 		pos, _ := r.session.timeline.position(r.eng.clock.at(o.start))
-		if at := pos.Duration(); at >= c.Start && at < c.Start+c.Duration {
+		at := pos.Duration()
+		if o.gap { // a chunk begins there, give or take rounding
+			at += omissionSlack
+		}
+		if at >= c.Start && at < c.Start+c.Duration {
 			out = append(out, o)
 		}
 	}

@@ -59,6 +59,17 @@ type chunkFile struct {
 	muxer.File
 	index           int
 	written, synced int64
+	each            bool // fragment is synced
+	lost            bool // what was written since may be
+}
+
+// size returns how much of the file can be relied on. What could not be synced
+// can't, where all was to be.
+func (f *chunkFile) size() int64 {
+	if f.lost && f.each {
+		return f.synced
+	}
+	return f.written
 }
 
 func (f *chunkFile) WriteAt(b []byte, at int64) (int, error) {
@@ -77,16 +88,17 @@ func (f *chunkFile) Truncate(size int64) error {
 
 func (f *chunkFile) Sync() error {
 	err := f.File.Sync()
-	if err == nil {
-		f.synced = f.written
+	if err != nil {
+		f.lost = true
+		return err
 	}
-	return err
+	f.synced = f.written
+	return nil
 }
 
-// outage is what an output knows of times at which it can't write.
+// outage is what a writer knows of times at which it can't write.
 type outage struct {
 	cause   error          // why nothing is written; nil: all is
-	now     timebase.Ticks // position of the newest frame
 	next    timebase.Ticks // when it is tried again
 	wait    timebase.Ticks // after that
 	opened  []*chunkFile   // by the muxer, and not handed over yet
@@ -96,61 +108,54 @@ type outage struct {
 	synced  timebase.Ticks // up to where there is something in those that are not whole yet
 	missing spans          // what is in no chunk
 	seek    bool           // the newest chunk waits for its first picture
-	sound   []muxer.Sample // the newest two
-}
-
-// keep remembers what a chunk would begin with that begins now.
-func (g *outage) keep(s muxer.Sample) {
-	g.sound = append(g.sound, s)
-	g.sound = g.sound[max(0, len(g.sound)-2):]
 }
 
 // create makes the muxer's files.
-func (o *output) create(index int) (muxer.File, error) {
-	f, err := o.files.createChunk(index)
+func (w *writer) create(index int) (muxer.File, error) {
+	f, err := w.files.createChunk(index)
 	if err != nil {
 		return nil, err
 	}
-	c := &chunkFile{File: f, index: index}
-	o.outage.opened = append(o.outage.opened, c)
+	c := &chunkFile{File: f, index: index, each: w.interval == 0}
+	w.outage.opened = append(w.outage.opened, c)
 	return c, nil
 }
 
 // survive makes an error of a file the beginning of an outage. Any other is
 // returned.
-func (o *output) survive(err error) error {
+func (w *writer) survive(err error) error {
 	if refused := (*muxer.SampleError)(nil); err == nil || errors.As(err, &refused) {
 		return err
 	}
-	o.fail(err)
+	w.fail(err)
 	return nil
 }
 
 // fail ends the open chunk. What can't be finished yet is when it can.
-func (o *output) fail(cause error) {
-	g := &o.outage
-	g.synced = timebase.Ticks(o.mux.Synced())
-	_, _ = o.mux.Close(0) // closes the file; what else it does, mend does again
-	o.mux, g.cause, g.seek = nil, cause, false
+func (w *writer) fail(cause error) {
+	g := &w.outage
+	g.synced = timebase.Ticks(w.mux.Synced())
+	_, _ = w.mux.Close(0) // closes the file; what else it does, mend does again
+	w.mux, g.cause, g.seek = nil, cause, false
 	g.wait = firstTrial
-	g.next = g.now + g.wait
-	if err := o.mend(); err != nil {
+	g.next = w.status().now + g.wait
+	if err := w.mend(); err != nil {
 		g.cause = errors.Join(cause, err)
 	}
 }
 
 // mend finishes the files that a failed muxer has left, each at its last whole
 // fragment, and removes those without one.
-func (o *output) mend() error {
-	g := &o.outage
+func (w *writer) mend() error {
+	g := &w.outage
 	for len(g.opened) > 0 {
 		f := g.opened[0]
-		info, err := o.finishFile(f)
+		info, err := w.finishFile(f)
 		switch {
 		case errors.Is(err, muxer.ErrNoMedia), errors.Is(err, fs.ErrNotExist):
-			err = o.files.discardChunk(f.index)
+			err = w.files.discardChunk(f.index)
 		case err == nil, errors.Is(err, muxer.ErrNoIndex):
-			o.hold(f.index, info)
+			w.hold(f.index, info)
 			err = nil
 		}
 		if err != nil {
@@ -158,25 +163,25 @@ func (o *output) mend() error {
 		}
 		g.opened = g.opened[1:]
 	}
-	o.chunks = o.chunks[:g.kept]
-	return o.files.discardChunk(g.kept) // one that could not be created, maybe in part
+	w.chunks = w.chunks[:g.kept]
+	return w.files.discardChunk(g.kept) // one that could not be created, maybe in part
 }
 
 // finishFile finishes what is on the disk of a file.
-func (o *output) finishFile(c *chunkFile) (info muxer.Info, err error) {
-	if c.File, err = o.files.openChunk(c.index); err != nil {
+func (w *writer) finishFile(c *chunkFile) (info muxer.Info, err error) {
+	if c.File, err = w.files.openChunk(c.index); err != nil {
 		return info, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	return muxer.Finish(c, c.synced)
+	return muxer.Complete(c, c.size())
 }
 
 // hold keeps a chunk that was finished for done.
-func (o *output) hold(index int, info muxer.Info) {
-	g, c := &o.outage, &o.chunks[index]
+func (w *writer) hold(index int, info muxer.Info) {
+	g, c := &w.outage, &w.chunks[index]
 	c.video, c.audio = info.VideoBytes, info.AudioBytes
 	g.end = c.start + timebase.Ticks(info.Duration)
-	if index+1 == len(o.chunks) || g.end < o.chunks[index+1].start {
+	if index+1 == len(w.chunks) || g.end < w.chunks[index+1].start {
 		c.reason = chunkInterrupted
 	}
 	g.kept++
@@ -185,96 +190,144 @@ func (o *output) hold(index int, info muxer.Info) {
 	})
 }
 
-// retry begins a new chunk at pos if writing works again. What came since the
-// last one ended is missing.
-func (o *output) retry(pos timebase.Ticks) (began bool, err error) {
-	g := &o.outage
-	if pos < g.next {
-		return false, nil
-	}
-	g.wait = min(2*g.wait, longestTrial)
-	g.next = pos + g.wait
-	if err := o.try(); err != nil {
+// test finds out whether a chunk can be written.
+func (w *writer) test() {
+	g := &w.outage
+	err := w.try()
+	if err != nil {
 		g.cause = err
-		return false, nil
 	}
-	cfg := o.tracks
-	cfg.Start, cfg.Index = int64(pos), g.kept
-	if o.mux, err = muxer.New(cfg, o.create); err != nil {
-		return false, err
-	}
-	g.seek = true
-	o.chunks = append(o.chunks, chunkBytes{start: pos})
-	for _, s := range g.sound { // the frame at pos, if it is there, and the one before it
-		if timebase.FromRate(s.PTS+2*s.Duration, mixRate) <= pos {
-			continue
-		}
-		if err := o.putAudio(s); err != nil {
-			return false, err
-		}
-	}
-	if o.mux == nil {
-		return false, nil
-	}
-	g.missing.add(g.end, pos)
-	g.cause = nil
-	return true, nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g.wait = min(2*g.wait, longestTrial)
+	g.next = w.seen.now + g.wait
+	w.seen.probing, w.seen.works = false, err == nil
 }
 
-// try finds out whether a chunk can be written.
-func (o *output) try() error {
-	if err := o.mend(); err != nil {
+func (w *writer) try() error {
+	if err := w.mend(); err != nil {
 		return err
 	}
-	f, err := o.files.createChunk(o.outage.kept)
+	f, err := w.files.createChunk(w.outage.kept)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteAt(make([]byte, trialBytes), 0)
-	return errors.Join(err, f.Sync(), f.Close(), o.files.discardChunk(o.outage.kept))
+	return errors.Join(err, f.Sync(), f.Close(), w.files.discardChunk(w.outage.kept))
+}
+
+// begin begins a new chunk at pos. What came since the last one ended is missing.
+// The sound there is still to come: of what is mixed up to pos the encoder holds
+// back two frames, so that the next one begins before pos, with the one in front
+// that a decoder needs.
+func (w *writer) begin(pos timebase.Ticks) error {
+	g := &w.outage
+	defer func() {
+		w.mu.Lock()
+		w.seen.probing = false
+		w.mu.Unlock()
+	}()
+	cfg := w.tracks
+	cfg.Start, cfg.Index = int64(pos), g.kept
+	var err error
+	if w.mux, err = muxer.New(cfg, w.create); err != nil {
+		return err
+	}
+	g.seek = true
+	w.chunks = append(w.chunks, chunkBytes{start: pos})
+	g.missing.add(g.end, pos)
+	g.cause = nil
+	return nil
 }
 
 // writes reports whether a picture goes into a chunk. After an outage the first
 // is the key frame at the chunk's start.
-func (o *output) writes(s muxer.Sample) bool {
-	g := &o.outage
-	if g.seek && timebase.Ticks(s.PTS) == o.chunks[len(o.chunks)-1].start {
+func (w *writer) writes(s muxer.Sample) bool {
+	g := &w.outage
+	if g.seek && timebase.Ticks(s.PTS) == w.chunks[len(w.chunks)-1].start {
 		g.seek = false
 	}
-	return o.mux != nil && !g.seek
+	return w.mux != nil && !g.seek
 }
 
-// done returns the chunks that are finished since the last call.
-func (o *output) done() []muxer.Chunk {
-	g := &o.outage
+func (w *writer) putVideo(s muxer.Sample) error {
+	if !w.writes(s) {
+		return nil
+	}
+	w.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
+	if err := w.survive(w.mux.WriteVideo(s)); err != nil {
+		return fmt.Errorf("write video: %w", err)
+	}
+	w.flush()
+	return nil
+}
+
+func (w *writer) putAudio(s muxer.Sample) error {
+	if w.mux == nil {
+		return nil
+	}
+	w.chunkAt(timebase.FromRate(s.PTS, mixRate)).audio += int64(len(s.Data))
+	if err := w.survive(w.mux.WriteAudio(s)); err != nil {
+		return fmt.Errorf("write audio: %w", err)
+	}
+	w.flush()
+	return nil
+}
+
+func (w *writer) chunkAt(pos timebase.Ticks) *chunkBytes {
+	i := len(w.chunks) - 1
+	for i > 0 && pos < w.chunks[i].start {
+		i--
+	}
+	return &w.chunks[i]
+}
+
+// cut begins a new chunk at pos.
+func (w *writer) cut(pos timebase.Ticks, reason string) error {
+	if w.mux == nil {
+		return nil
+	}
+	if err := w.mux.CutAt(int64(pos)); err != nil {
+		return fmt.Errorf("begin a new chunk: %w", err)
+	}
+	w.chunks[len(w.chunks)-1].reason = reason
+	w.chunks = append(w.chunks, chunkBytes{start: pos})
+	return nil
+}
+
+// fetch returns the chunks that are finished since the last call.
+func (w *writer) fetch() (done []doneChunk) {
+	g := &w.outage
 	chunks := g.mended
 	g.mended = nil
-	if o.mux == nil {
-		return chunks
+	if w.mux != nil {
+		for _, c := range w.mux.Done() {
+			chunks = append(chunks, c)
+			g.opened = g.opened[1:]
+			g.kept, g.end = g.kept+1, timebase.Ticks(c.End)
+		}
 	}
-	for _, c := range o.mux.Done() {
-		chunks = append(chunks, c)
-		g.opened = g.opened[1:]
-		g.kept, g.end = g.kept+1, timebase.Ticks(c.End)
+	for _, c := range chunks {
+		done = append(done, doneChunk{c, w.chunks[c.Index]})
 	}
-	return chunks
+	return done
 }
 
 // end closes the open chunk, which ends at pos. An error of its file is one of
 // the recording only if there is nothing to show.
-func (o *output) end(pos timebase.Ticks) ([]muxer.Chunk, error) {
-	g := &o.outage
-	if o.mux != nil {
-		before := o.done()
-		chunks, err := o.mux.Close(int64(pos))
+func (w *writer) end(pos timebase.Ticks) error {
+	g := &w.outage
+	if w.mux != nil {
+		chunks, err := w.mux.Close(int64(pos))
 		if err == nil || isMedia(err) {
-			return append(before, chunks...), err
+			g.mended = append(g.mended, chunks...)
+			w.mux = nil
+			return err
 		}
-		g.mended = append(g.mended, before...)
-		g.synced = timebase.Ticks(o.mux.Synced())
-		o.mux, g.cause = nil, err
+		g.synced = timebase.Ticks(w.mux.Synced())
+		w.mux, g.cause = nil, err
 	}
-	err := o.mend()
+	err := w.mend()
 	if err != nil { // Engine.Recover finishes what is there
 		g.end = max(g.end, g.synced)
 	}
@@ -282,7 +335,7 @@ func (o *output) end(pos timebase.Ticks) ([]muxer.Chunk, error) {
 	if g.kept == 0 && pos > 0 {
 		err = errors.Join(g.cause, err)
 	}
-	return o.done(), err
+	return err
 }
 
 // isMedia reports whether it is the media that Close complains of.

@@ -10,6 +10,7 @@ import (
 	"github.com/Eyevinn/mp4ff/avc"
 
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -17,23 +18,40 @@ import (
 // keyInterval is the longest time between key frames.
 const keyInterval = 4 * timebase.Second
 
-// output encodes the frames and the mix and writes them as chunks. Frames are
-// numbered and samples counted from the start of the recording.
+// output encodes the frames and the mix and has them written as chunks. Frames
+// are numbered and samples counted from the start of the recording.
 type output struct {
 	cfg      RecordingConfig
 	frameLen timebase.Ticks
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
-	files    chunkFiles
-	tracks   muxer.Config
-	mux      *muxer.Muxer // nil while nothing can be written
-	first    int64        // number of the first frame
-	coded    int64        // that of the next one to come out of the encoder
-	pcm      []int16      // less than a frame of AAC
-	samples  int64        // position of pcm
-	chunks   []chunkBytes // those that were finished, and the open one, maybe with a cut ahead
-	outage   outage
+	first    int64         // number of the first frame
+	given    []int64       // those that the encoder has got, from that which comes out next on
+	newest   int64         // of these, also if it has come out
+	held     *muxer.Sample // that came out, until it is known how long it lasts
+	forward  bool          // the newest given is not a B-frame
+	gap      bool          // frames were left out since the newest key frame
+	key      int64         // number of that
+	pcm      []int16       // less than a frame of AAC
+	samples  int64         // position of pcm
+	open     openChunk
+	probe    *probe.Probe
+	*writer
 }
+
+// openChunk is the newest chunk as its samples tell, however far writing is: so
+// where files are cut depends on what is in them alone.
+type openChunk struct {
+	start        timebase.Ticks
+	bytes        int64          // about
+	video, audio timebase.Ticks // positions of the newest samples
+}
+
+// What a chunk has besides its samples' data, about, and for each of these.
+const (
+	chunkOverhead  = 2 << 10
+	sampleOverhead = 16
+)
 
 // chunkBytes counts what goes into a chunk.
 type chunkBytes struct {
@@ -52,21 +70,27 @@ const (
 
 // newOutput opens the encoders. The files are made when they begin.
 func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFiles) (*output, error) {
+	pos := from.position(cfg)
 	o := &output{
-		cfg: cfg, frameLen: cfg.frameLen(), files: files,
-		first: from.frame, coded: from.frame, samples: from.sample(cfg),
-		chunks: make([]chunkBytes, from.chunk+1),
-		outage: outage{kept: from.chunk, end: from.position(cfg)},
+		cfg: cfg, frameLen: cfg.frameLen(),
+		first: from.frame, key: from.frame, samples: from.sample(cfg),
+		open: openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		writer: &writer{
+			files: files, interval: cfg.SyncInterval,
+			chunks: make([]chunkBytes, from.chunk+1),
+			outage: outage{kept: from.chunk, end: pos},
+			seen:   progress{now: pos, written: pos},
+		},
 	}
-	o.chunks[from.chunk].start = from.position(cfg)
-	if err := o.open(start, from); err != nil {
+	o.chunks[from.chunk].start = pos
+	if err := o.prepare(start, from); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *output) open(start time.Time, from origin) (err error) {
+func (o *output) prepare(start time.Time, from origin) (err error) {
 	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
@@ -81,6 +105,7 @@ func (o *output) open(start time.Time, from origin) (err error) {
 	o.tracks = muxer.Config{
 		Video: video, Audio: audio, Created: start,
 		Start: int64(from.position(o.cfg)), Index: from.chunk,
+		FragmentDuration: int64(timebase.FromDuration(o.cfg.FragmentDuration)), NoSync: o.cfg.SyncInterval != 0,
 	}
 	o.mux, err = muxer.New(o.tracks, o.create)
 	return err
@@ -115,76 +140,140 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 }
 
 // video encodes frame n.
-func (o *output) video(canvas *image.YCbCr, n int64) error {
+func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
 	if err != nil {
 		return err
 	}
-	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
+	key := cut || n == o.first
+	if n-o.key >= int64(keyInterval/o.frameLen) { // the encoder counts those that it is given
+		o.key, key = n, key || o.gap
+	}
+	if of == repeated && !key && o.mayOmit(n) {
+		o.gap = true
+		return nil
+	}
+	if key {
+		o.key, o.gap = n, false
+	}
+	if err := o.release(n); err != nil {
+		return err
+	}
+	o.given, o.newest = append(o.given, n), n
+	o.forward = key || of != usual
+	encode := o.venc.EncodeForward
+	if of == usual || key {
+		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
+	}
+	was := o.probe.Enter(probe.EncodeVideo)
+	packets, err := encode(canvas, n)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
 	return o.writeVideo(packets)
 }
 
+// frameKind says what a frame is like.
+type frameKind int
+
+const (
+	usual    frameKind = iota
+	sparse             // those after it may be repeated
+	repeated           // the picture is that of the frame before
+)
+
+// longestOmission is how long a picture may last: longer, and a crash would take
+// more, as the encoder looks ahead by a number of pictures.
+const longestOmission = timebase.Second / 2
+
+// mayOmit reports whether frame n may be left out, so that the one before lasts
+// longer: nothing that is shown before it may be coded after it.
+func (o *output) mayOmit(n int64) bool {
+	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == "libx264"
+	return told && o.forward && timebase.Ticks(n+1-o.newest)*o.frameLen <= longestOmission
+}
+
 // rotate begins a new chunk at pos if the open one is full, or if there is none
 // and writing works again.
 func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
-	o.outage.now = pos
+	state := o.at(pos)
 	if pos%sampleTicks != 0 { // at some rates not each frame begins with a sample
 		return false, nil
 	}
-	if o.mux == nil {
-		return o.retry(pos)
+	if state.cause != nil {
+		return o.retry(pos, state)
 	}
-	last, cur := &o.chunks[len(o.chunks)-1], o.mux.Current()
 	reason := ""
-	switch {
-	case timebase.Ticks(cur.Start) < last.start: // the last cut is not written yet
-	case pos-last.start >= timebase.FromDuration(o.cfg.ChunkDuration):
+	switch c := o.open; {
+	case c.video < c.start || c.audio < c.start: // the last cut is not written yet
+	case pos-c.start >= timebase.FromDuration(o.cfg.ChunkDuration):
 		reason = chunkFullTime
-	case cur.Bytes >= o.cfg.ChunkBytes:
+	case c.bytes >= o.cfg.ChunkBytes:
 		reason = chunkFullSize
 	}
 	if reason == "" {
 		return false, nil
 	}
-	if err := o.mux.CutAt(int64(pos)); err != nil {
-		return false, fmt.Errorf("begin a new chunk: %w", err)
-	}
-	last.reason = reason
-	o.chunks = append(o.chunks, chunkBytes{start: pos})
-	return true, nil
+	o.open = openChunk{start: pos, bytes: chunkOverhead, video: o.open.video, audio: o.open.audio}
+	return true, o.put(0, func() error { return o.cut(pos, reason) })
 }
 
+// retry finds out whether writing works again, now and then, and begins a chunk
+// once it does.
+func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err error) {
+	if !state.works && !state.probing && !state.full && pos >= state.next {
+		state = o.asked(o.test)
+	}
+	if !state.works || state.full {
+		return false, nil
+	}
+	o.open = openChunk{start: pos, bytes: chunkOverhead, video: o.open.video, audio: o.open.audio}
+	return true, o.asked(o.trying(func() error { return o.begin(pos) })).failed
+}
+
+// writeVideo takes what comes out of the encoder. Frames are decoded as far from
+// each other as they are shown, in the order in which the encoder got them.
+// Encoders disagree on the DTS of a stream that ends within the delay.
 func (o *output) writeVideo(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
-		s := muxer.Sample{
+		n := o.given[0]
+		o.given = o.given[1:]
+		o.held = &muxer.Sample{
 			Data: avc.ConvertByteStreamToNaluSample(p.Data),
 			PTS:  p.PTS * int64(o.frameLen),
-			// Encoders disagree on the DTS of a stream that ends within the delay.
-			DTS:      (o.coded - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
-			Duration: int64(o.frameLen),
-			Key:      p.Key,
+			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
+			Key:  p.Key,
 		}
-		o.coded++
-		if !o.writes(s) {
-			continue
+		if len(o.given) == 0 { // the next is not known yet
+			return nil
 		}
-		o.chunkAt(timebase.Ticks(s.PTS)).video += int64(len(s.Data))
-		if err := o.survive(o.mux.WriteVideo(s)); err != nil {
-			return fmt.Errorf("write video: %w", err)
+		if err := o.release(o.given[0]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (o *output) chunkAt(pos timebase.Ticks) *chunkBytes {
-	i := len(o.chunks) - 1
-	for i > 0 && pos < o.chunks[i].start {
-		i--
+// release writes the sample that is held back, which lasts until frame next.
+func (o *output) release(next int64) error {
+	if o.held == nil {
+		return nil
 	}
-	return &o.chunks[i]
+	s, delay := *o.held, int64(o.venc.DecodeDelay())*int64(o.frameLen)
+	o.held = nil
+	s.Duration = next*int64(o.frameLen) - delay - s.DTS
+	o.open.video = timebase.Ticks(s.DTS + delay)
+	o.open.add(o.open.video, len(s.Data))
+	return o.put(len(s.Data), func() error { return o.putVideo(s) })
+}
+
+// add counts a sample.
+func (c *openChunk) add(pos timebase.Ticks, bytes int) {
+	if pos >= c.start {
+		c.bytes += int64(bytes) + sampleOverhead
+	}
 }
 
 // audio takes the next samples of the mix.
@@ -200,7 +289,9 @@ func (o *output) audio(pcm []int16) error {
 }
 
 func (o *output) encodeAudio(n int) error {
+	was := o.probe.Enter(probe.EncodeAudio)
 	packets, err := o.aenc.Encode(o.pcm[:n], o.samples)
+	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
@@ -210,41 +301,36 @@ func (o *output) encodeAudio(n int) error {
 }
 
 func (o *output) writeAudio(packets []codec.Packet) error {
+	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
-		if err := o.putAudio(s); err != nil {
+		o.open.audio = timebase.FromRate(s.PTS, mixRate)
+		o.open.add(o.open.audio, len(s.Data))
+		if err := o.put(len(s.Data), func() error { return o.putAudio(s) }); err != nil {
 			return err
 		}
-		o.outage.keep(s)
-	}
-	return nil
-}
-
-func (o *output) putAudio(s muxer.Sample) error {
-	if o.mux == nil {
-		return nil
-	}
-	o.chunkAt(timebase.FromRate(s.PTS, mixRate)).audio += int64(len(s.Data))
-	if err := o.survive(o.mux.WriteAudio(s)); err != nil {
-		return fmt.Errorf("write audio: %w", err)
 	}
 	return nil
 }
 
 // finish flushes the encoders and closes the open chunk, which ends before frame
-// number frames. Whatever fails, the file is closed.
-func (o *output) finish(frames int64) ([]muxer.Chunk, error) {
+// number frames, as soon as everything is written. Whatever fails, the file is
+// closed.
+func (o *output) finish(frames int64) ([]doneChunk, error) {
 	var errs []error
 	if frames > o.first {
-		errs = append(errs, o.flushVideo(), o.flushAudio())
+		errs = append(errs, o.flushVideo(frames), o.flushAudio())
 	}
-	chunks, err := o.end(timebase.Ticks(frames) * o.frameLen)
-	return chunks, errors.Join(append(errs, err)...)
+	o.stop()
+	o.perform(func() { errs = append(errs, o.end(timebase.Ticks(frames)*o.frameLen)) })
+	return o.done(), errors.Join(errs...)
 }
 
-func (o *output) flushVideo() error {
+func (o *output) flushVideo(frames int64) error {
+	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
-	return errors.Join(o.writeVideo(packets), err)
+	o.probe.Enter(was)
+	return errors.Join(o.writeVideo(packets), o.release(frames), err)
 }
 
 // flushAudio pads the last frame with silence, which the file's end cuts off.

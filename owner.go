@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 )
 
@@ -15,8 +15,13 @@ const idleCheck = time.Second
 
 // run owns the recording until it has ended.
 func (r *Recording) run() {
+	r.out.start()
 	err := r.record()
 	close(r.deaf)
+	if r.suspended {
+		r.vanish()
+		return
+	}
 	r.finish(err)
 }
 
@@ -24,18 +29,23 @@ func (r *Recording) run() {
 func (r *Recording) record() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !r.session.finished() {
+	for !r.session.finished() && !r.suspended {
 		now := r.eng.clock.now()
 		due := r.session.due()
 		if due <= now {
-			if err := r.measure(func() error { return r.step(due, now) }); err != nil {
+			if err := r.measure(func() error {
+				r.session.probe.Resume()
+				defer r.session.probe.Pause()
+				return r.step(due, now)
+			}); err != nil {
 				return err
 			}
+			r.watchLoad(due, now)
 		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
-		timer.Reset(r.pausing(now))
+		timer.Reset(r.pausing(r.eng.clock.now()))
 		r.obey(timer.C)
 	}
 	return nil
@@ -43,7 +53,7 @@ func (r *Recording) record() error {
 
 // measure counts the CPU time that do takes.
 func (r *Recording) measure(do func() error) error {
-	spent, err := cpu.Measure(do)
+	spent, err := r.eng.measure(do)
 	r.session.stats.CPU += spent
 	return err
 }
@@ -65,6 +75,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	if now-due > r.session.frameLen {
 		r.session.stats.LateTicks++
 	}
+	defer r.session.probe.Enter(r.session.probe.Enter(probe.Other))
 	unwritten := r.session.stats.Unwritten
 	if err := r.session.step(now); err != nil {
 		return err
@@ -83,6 +94,22 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	return nil
 }
 
+// observe lets p look into the recording from now on.
+func (r *Recording) observe(p *probe.Probe) {
+	r.session.probe, r.out.probe = p, p
+	p.Encoding(r.out.videoConfig())
+}
+
+// watchLoad takes in how long the frame took that was due at a time and begun at another.
+func (r *Recording) watchLoad(due, begin timebase.Ticks) {
+	now := r.eng.clock.now()
+	if r.session.watchLoad(due, begin, now) {
+		r.tellNews()
+		r.update(true)
+		r.count(now)
+	}
+}
+
 // tellNews tells of alarms.
 func (r *Recording) tellNews() {
 	for _, e := range r.session.news {
@@ -98,7 +125,7 @@ func (r *Recording) update(all bool) {
 		res = r.describe()
 		r.shown = r.session.version
 	}
-	res.Duration, res.Stats = r.session.position().Duration(), r.past.stats.plus(r.session.stats)
+	res.Duration, res.Stats = r.out.status().written.Duration(), r.past.stats.plus(r.session.stats)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()
@@ -107,11 +134,13 @@ func (r *Recording) update(all bool) {
 // describe tells what the recording has come to so far.
 func (r *Recording) describe() Result {
 	s := r.session
+	out := r.out.status()
 	res := Result{
-		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
-		Duration: s.position().Duration(), Chunks: slices.Clone(r.delivery.done),
+		Version: resultVersion,
+		ID:      r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
+		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
-		Unwritten: r.past.unwritten.plus(r.out.outage.missing.report()),
+		Unwritten: r.past.unwritten.plus(out.missing.report()), Overload: r.past.overload.plus(s.overload),
 	}
 	res.Pauses, res.Gaps = r.omitted()
 	return res
@@ -122,11 +151,21 @@ func (r *Recording) people() []ParticipantInfo {
 	return slices.Concat(r.past.people, r.conv.infos(r.session.stays))
 }
 
-// obey takes one message, or returns at the next tick.
+// obey takes one message, or returns at the next tick. Where ticks are late,
+// messages don't wait for them.
 func (r *Recording) obey(tick <-chan time.Time) {
 	select {
 	case c := <-r.commands:
-		c.reply <- c.apply()
+		c.reply <- answer{c.apply(), r.out.barrier()}
+		return
+	case why := <-r.stop:
+		r.begin(why)
+		return
+	default:
+	}
+	select {
+	case c := <-r.commands:
+		c.reply <- answer{c.apply(), r.out.barrier()}
 	case why := <-r.stop:
 		r.begin(why)
 	case <-tick:
@@ -149,8 +188,11 @@ func (r *Recording) begin(why EndReason) {
 // watch ends the recording when nobody has been in the call for long enough, and
 // shows that it is still there while nothing is written.
 func (r *Recording) watch(now timebase.Ticks) {
-	if r.session.timeline.paused() && now-r.saved >= manifestWhilePaused {
-		r.save()
+	if r.session.timeline.paused() {
+		if now-r.saved >= manifestWhilePaused {
+			r.save()
+		}
+		r.out.do(r.out.flush)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -177,6 +219,7 @@ func (r *Recording) finish(failure error) {
 	r.endCapture()
 	chunks, err := r.out.finish(s.frame)
 	s.watchOutput(true)
+	s.alarmOverload(true)
 	r.tellNews()
 	r.count(r.eng.clock.now())
 	for _, c := range chunks {
@@ -196,9 +239,11 @@ func (r *Recording) publish(failure error) {
 	}
 	r.closeCapture()
 	res := r.describe()
+	res.Duration = r.session.position().Duration()
 	report := r.session.report(res.Participants)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
+	report.Ticks.Overload = res.Overload
 	report.judge(failure)
 	res.Report, res.Verdict = &report, report.Verdict
 	r.session.log.Info("quality", "report", &report)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/callreel/callreel/ingest"
@@ -30,6 +31,7 @@ type Recording struct {
 	state    State
 	result   Result   // final once done is closed
 	counters Counters // likewise
+	load     Load
 
 	// The rest belongs to the owner.
 	past      past // what earlier runs made
@@ -41,9 +43,12 @@ type Recording struct {
 	capturing sync.WaitGroup // until it is closed
 	parcel    *parcel
 	delivery  delivery
-	stale     bool           // the manifest is, as to the roster
-	unsaved   bool           // it could not be written
-	saved     timebase.Ticks // when it was, local time
+	suspended bool                     // it is not to end, but to go on elsewhere
+	stale     bool                     // the manifest is, as to the roster
+	toSave    atomic.Pointer[manifest] // what waits to be written
+	unsaved   atomic.Bool              // it could not be
+	saved     timebase.Ticks           // when it was, local time
+	meter     loadMeter
 	why       EndReason
 	shown     uint64         // version of the roster in result
 	opened    timebase.Ticks // local time of the start or the last resume
@@ -54,7 +59,13 @@ type Recording struct {
 // command is a message to the owner.
 type command struct {
 	apply func() error
-	reply chan error
+	reply chan answer
+}
+
+// answer is what has come of a command.
+type answer struct {
+	err     error
+	durable <-chan struct{} // closed once it is noted in the spool
 }
 
 // newRecording opens the encoders and the first file and attaches to the
@@ -209,8 +220,9 @@ func (r *Recording) discardChunk(index int) error {
 }
 
 // Pause stops recording until Resume: nothing that is captured after Pause was
-// called is decoded or stored. Pausing twice is harmless. The error is a
-// [StateError] if the recording is ending.
+// called is decoded or stored, even if ctx ends before that is noted on the disk.
+// Pausing twice is harmless. The error is a [StateError] if the recording is
+// ending, or ctx's.
 func (r *Recording) Pause(ctx context.Context) error {
 	return r.do(ctx, "pause", r.pause)
 }
@@ -294,12 +306,21 @@ func (r *Recording) Result() Result {
 	return res
 }
 
-// do lets the owner run apply.
+// do lets the owner run apply, and waits until what it has noted is on the disk.
 func (r *Recording) do(ctx context.Context, op string, apply func() error) error {
-	c := command{apply, make(chan error, 1)}
+	c := command{apply, make(chan answer, 1)}
 	select {
 	case r.commands <- c:
-		return <-c.reply
+		a := <-c.reply
+		if a.err != nil {
+			return a.err
+		}
+		select {
+		case <-a.durable:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	case <-r.deaf:
 		return &StateError{op, r.State()}
 	case <-ctx.Done():

@@ -14,13 +14,14 @@ import (
 // before. It returns their results; what is there goes
 // to the storage like that of any other recording, and is told by a Delivered
 // event. What belongs to running recordings, of this engine or of others with
-// the same spool, is not touched, so Recover can be called at any time.
+// the same spool, is not touched, so Recover can be called at any time. If IDs
+// are given, it is about these only.
 //
 // The error says what could not be taken over: recordings, or single files of one
 // whose result is returned. That stays as it is.
-func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
+func (e *Engine) Recover(ctx context.Context, only ...string) ([]Result, error) {
 	var results []Result
-	err := e.leftovers(ctx, "recover", func(id string) error {
+	err := e.leftovers(ctx, "recover", only, func(id string) error {
 		res, err := e.recover(id)
 		if res != nil {
 			results = append(results, *res)
@@ -31,8 +32,8 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 }
 
 // leftovers calls do for each recording that there is something of in the spool.
-// That one is running is no error.
-func (e *Engine) leftovers(ctx context.Context, what string, do func(id string) error) error {
+// That one is running is no error. If IDs are given, it is about these only.
+func (e *Engine) leftovers(ctx context.Context, what string, only []string, do func(id string) error) error {
 	ids, err := e.spool.Recordings()
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (e *Engine) leftovers(ctx context.Context, what string, do func(id string) 
 			errs = append(errs, err)
 			break
 		}
-		if !validID(id) { // such as lost+found
+		if !validID(id) || len(only) > 0 && !slices.Contains(only, id) { // such as lost+found
 			continue
 		}
 		if err := do(id); err != nil && !errors.Is(err, errInUse) {
@@ -176,7 +177,7 @@ func (l *leftover) finish() error {
 			return err
 		}
 	}
-	m.Ended = true
+	m.Ended, res.Version = true, resultVersion
 	if err := c.write(l.id, resultName, res); err != nil {
 		return err
 	}

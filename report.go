@@ -50,7 +50,8 @@ type TickReport struct {
 	// anybody although there were tracks that had sent.
 	Gaps Spans `json:"gaps"`
 	// Unwritten is where nothing could be written: it is in no file.
-	Unwritten Spans `json:"unwritten"`
+	Unwritten Spans    `json:"unwritten"`
+	Overload  Overload `json:"overload"`
 }
 
 // ParticipantReport tells what came of a participant.
@@ -97,6 +98,9 @@ type SoundReport struct {
 	Concealed Spans         `json:"concealed"`
 	Recovered time.Duration `json:"recoveredNs"`
 	Missing   Spans         `json:"missing"`
+	// Overflowed counts packets that were given up because the recorder was ten
+	// minutes behind.
+	Overflowed uint64 `json:"overflowed"`
 	// MeanOffset and P95Offset tell how far from their places samples were; the
 	// latter is rounded up to a millisecond.
 	MeanOffset time.Duration `json:"meanOffsetNs"`
@@ -160,13 +164,15 @@ type LayerStats struct {
 // AlarmKind says what is wrong.
 type AlarmKind string
 
-// The alarms. But for the last each is about a track from which packets arrive.
+// The alarms. But for the last two each is about a track from which packets arrive.
 const (
 	AlarmUndecodable AlarmKind = "Undecodable" // nothing could be decoded for 4 s
 	AlarmNoKeyFrame  AlarmKind = "NoKeyFrame"  // no key frame came for 4 s although one is needed
 	AlarmSilence     AlarmKind = "Silence"     // nothing but silence for 30 s
 	AlarmExcessive   AlarmKind = "Excessive"   // some is left out, as it is beyond the limits
 	AlarmUnwritable  AlarmKind = "Unwritable"  // of the recording: the spool can't be written to
+	AlarmSpoolSlow   AlarmKind = "SpoolSlow"   // of the recording: the spool takes more than 2 s to be written to
+	AlarmOverloaded  AlarmKind = "Overloaded"  // of the recording: it can't keep up, and leaves out pictures
 )
 
 // Alarm is something that is wrong, as long as it is.
@@ -178,6 +184,7 @@ type Alarm struct {
 	Duration    time.Duration `json:"durationNs"`         // up to its end, or that of the track
 	Over        bool          `json:"over"`               // it ended before the track, or the recording, did
 	MimeType    string        `json:"mimeType,omitempty"` // of the track
+	Level       int           `json:"level,omitempty"`    // of overload, at worst, as in OverloadSpan
 }
 
 // Tracks returns the tracks of all participants.
@@ -219,11 +226,12 @@ func (t TrackReport) Received() (sum LayerStats) {
 
 // report tells how the recording went, once the session is closed.
 func (s *session) report(people []ParticipantInfo) Report {
+	missing := s.out.status().missing
 	r := Report{
 		Recording: s.cfg.ID, Conversation: s.cfg.Conversation, Duration: s.position().Duration(),
 		Ticks: TickReport{
 			Stats: s.stats, P95Lateness: s.late.p95(), MaxLateness: s.late.most, Gaps: s.gaps.report(),
-			Unwritten: s.out.outage.missing.report(),
+			Unwritten: missing.report(),
 		},
 		Participants: []ParticipantReport{}, Alarms: append([]Alarm{}, s.alarms...),
 	}
@@ -305,6 +313,6 @@ func (r *Report) LogValue() slog.Value {
 		slog.Int("participants", len(r.Participants)),
 		slog.Uint64("lost", sum.Lost), slog.Uint64("recovered", sum.Recovered), slog.Uint64("repaired", sum.Repaired),
 		slog.Duration("concealed", concealed), slog.Duration("frozen", frozen),
-		slog.Int64("lateTicks", r.Ticks.LateTicks), slog.Int("alarms", len(r.Alarms)),
+		slog.Int64("lateTicks", r.Ticks.LateTicks), slog.Duration("overloaded", r.Ticks.Overload.Total), slog.Int("alarms", len(r.Alarms)),
 	)
 }

@@ -1,6 +1,10 @@
 package callreel
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // EndReason says why a recording or a chunk ended.
 type EndReason string
@@ -52,13 +56,20 @@ type Chunk struct {
 	MetadataKey string `json:"metadataKey"`
 }
 
+// resultVersion is that of recording.json. What was written before it had one is
+// of version 1.
+const resultVersion = 1
+
 // Result is what a recording came to. It is final once the recording has ended.
 type Result struct {
-	ID           string            `json:"recordingId"`
-	Conversation string            `json:"conversationId"`
-	State        State             `json:"-"`
-	StartTime    time.Time         `json:"startTime"`
-	Duration     time.Duration     `json:"durationNs"` // without pauses and gaps
+	Version      int       `json:"version,omitempty"` // of the format, in documents
+	ID           string    `json:"recordingId"`
+	Conversation string    `json:"conversationId"`
+	State        State     `json:"-"`
+	StartTime    time.Time `json:"startTime"`
+	// Duration is without pauses and gaps. Of a running recording it is what is in
+	// the files: if the process is killed now, that remains.
+	Duration     time.Duration     `json:"durationNs"`
 	EndReason    EndReason         `json:"endReason"`
 	Chunks       []Chunk           `json:"chunks"`
 	Pauses       []Pause           `json:"pauses"`
@@ -66,8 +77,9 @@ type Result struct {
 	Participants []ParticipantInfo `json:"participants"`
 	// Unwritten says where Stats.Unwritten is, in session position: between chunks,
 	// or after the last one.
-	Unwritten Spans `json:"unwritten"`
-	Stats     Stats `json:"stats"`
+	Unwritten Spans    `json:"unwritten"`
+	Overload  Overload `json:"overload"`
+	Stats     Stats    `json:"stats"`
 	// Verdict is that of the quality report, once the recording has ended.
 	Verdict Verdict `json:"verdict,omitempty"`
 	// Report is the quality report, once the recording has ended. It is stored
@@ -79,11 +91,32 @@ type Result struct {
 	Err error `json:"-"`
 }
 
+// UnmarshalJSON refuses what a later version of callreel has written.
+func (r *Result) UnmarshalJSON(doc []byte) error {
+	type plain Result
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(doc, &head); err != nil {
+		return err
+	}
+	if head.Version > resultVersion {
+		return fmt.Errorf("a result has version %d: %w", head.Version, errVersion)
+	}
+	return json.Unmarshal(doc, (*plain)(r))
+}
+
 // Stats counts what the recording did.
 type Stats struct {
-	Frames         int64 `json:"frames"`         // composed and encoded
-	RepeatedFrames int64 `json:"repeatedFrames"` // of these, nothing in the picture had changed
+	Frames         int64 `json:"frames"`         // that were made
+	RepeatedFrames int64 `json:"repeatedFrames"` // of these, the picture is the one before
+	HeldFrames     int64 `json:"heldFrames"`     // of these, because the recorder could not keep up; most are not in the file
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
+	// StepsDown and StepsUp count changes of the level of overload, and Overloaded
+	// is for how long there was one.
+	StepsDown  int64         `json:"stepsDown"`
+	StepsUp    int64         `json:"stepsUp"`
+	Overloaded time.Duration `json:"overloadedNs"`
 	// Unwritten is how long nothing could be written, because the disk was full or
 	// failed: it is in no file.
 	Unwritten time.Duration `json:"unwrittenNs"`
@@ -95,7 +128,9 @@ type Stats struct {
 
 func (s Stats) plus(o Stats) Stats {
 	return Stats{
-		Frames: s.Frames + o.Frames, RepeatedFrames: s.RepeatedFrames + o.RepeatedFrames, LateTicks: s.LateTicks + o.LateTicks,
+		Frames: s.Frames + o.Frames, RepeatedFrames: s.RepeatedFrames + o.RepeatedFrames,
+		HeldFrames: s.HeldFrames + o.HeldFrames, LateTicks: s.LateTicks + o.LateTicks,
+		StepsDown: s.StepsDown + o.StepsDown, StepsUp: s.StepsUp + o.StepsUp, Overloaded: s.Overloaded + o.Overloaded,
 		Unwritten: s.Unwritten + o.Unwritten, CPU: s.CPU + o.CPU,
 	}
 }

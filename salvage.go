@@ -13,6 +13,10 @@ import (
 	"github.com/callreel/callreel/muxer"
 )
 
+// maxFragment is more than the bytes of a fragment. What is larger and has none
+// that is whole has been damaged since, and is not dropped.
+const maxFragment = 32 << 20
+
 // interrupt ends a recording that was running, with what is known of the end.
 func (l *leftover) interrupt() {
 	m := l.manifest
@@ -51,10 +55,10 @@ func (l *leftover) stat(name string) (os.FileInfo, error) {
 // with nothing in them.
 func (l *leftover) salvage() (found bool) {
 	res := &l.manifest.Result
-	for _, index := range l.strays() {
-		info, err := l.finishFile(index)
+	for _, index := range l.strays(res.Chunks) {
+		info, err := l.finishFile(index, false)
 		switch {
-		case errors.Is(err, muxer.ErrNoMedia):
+		case errors.Is(err, muxer.ErrNoMedia) && l.eng.courier.size(l.id, mediaName(index)) <= maxFragment:
 			err = l.eng.spool.Discard(l.id, mediaName(index)) // the manifest keeps the directory
 			l.files = slices.DeleteFunc(l.files, func(name string) bool { return name == mediaName(index) })
 		case err == nil:
@@ -96,8 +100,8 @@ func missingIn(chunks []Chunk, length time.Duration) Spans {
 	return missing.report()
 }
 
-// strays are the numbers of the media files that the manifest does not know, in order.
-func (l *leftover) strays() []int {
+// strays are the numbers of the media files that are not of known chunks, in order.
+func (l *leftover) strays(known []Chunk) []int {
 	var out []int
 	for _, name := range l.files {
 		number, isMedia := strings.CutSuffix(name, ".mp4")
@@ -105,7 +109,7 @@ func (l *leftover) strays() []int {
 		if !isMedia || err != nil || mediaName(index) != name {
 			continue
 		}
-		if !slices.ContainsFunc(l.manifest.Result.Chunks, func(c Chunk) bool { return c.Index == index }) {
+		if !slices.ContainsFunc(known, func(c Chunk) bool { return c.Index == index }) {
 			out = append(out, index)
 		}
 	}
@@ -113,18 +117,19 @@ func (l *leftover) strays() []int {
 	return out
 }
 
-// finishFile finishes a media file. One that is finished stays as it is.
-func (l *leftover) finishFile(index int) (info muxer.Info, err error) {
-	f, err := l.eng.spool.Open(l.id, mediaName(index))
+// finishFile finishes a media file, or says what that would give. One that is
+// finished stays as it is.
+func (l *leftover) finishFile(index int, dry bool) (info muxer.Info, err error) {
+	f, err := l.eng.files.open(l.id, mediaName(index))
 	if err != nil {
 		return info, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	st, err := f.Stat()
-	if err != nil {
-		return info, err
+	size := l.eng.courier.size(l.id, mediaName(index))
+	if dry {
+		return muxer.Examine(f, size)
 	}
-	return muxer.Finish(f, st.Size())
+	return muxer.Finish(f, size)
 }
 
 // chunk describes a file that nobody has described. It begins where the one before ends.
@@ -174,7 +179,7 @@ func (l *leftover) describe() error {
 		if !l.has(mediaName(c.Index)) || l.has(metadataName(c.Index)) {
 			continue
 		}
-		info, err := l.finishFile(c.Index)
+		info, err := l.finishFile(c.Index, false)
 		if err != nil {
 			return fmt.Errorf("%s: %w", mediaName(c.Index), err)
 		}

@@ -2,6 +2,7 @@ package callreel
 
 import (
 	"fmt"
+	"image"
 	"slices"
 
 	"github.com/callreel/callreel/compositor"
@@ -76,6 +77,9 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	}
 	person := compositor.Tile{Key: st.id, Label: st.label, Fit: compositor.Fill}
 	face, lost := s.face(st, pos, at)
+	if s.ladder.level == levelSound {
+		face = nil
+	}
 	if face != nil {
 		face.fill(&person)
 		person.Dim = lost
@@ -146,12 +150,24 @@ func (s *session) arrange() error {
 		if !seen && soon {
 			size = rects[0].Size()
 		}
+		size = s.affordable(size, t.Fit)
 		for _, c := range s.views[i].cameras {
 			c.move(place{size, t.Fit == compositor.Fill})
 			c.seen, c.drawn = seen, seen && c == s.views[i].picture
 		}
 	}
 	return nil
+}
+
+// affordable returns how large the pictures for a tile should be.
+func (s *session) affordable(size image.Point, fit compositor.Fit) image.Point {
+	switch {
+	case s.ladder.level == levelSound:
+		return image.Point{}
+	case s.ladder.level == levelCoarse && fit == compositor.Fill:
+		return size.Div(2)
+	}
+	return size
 }
 
 // roomSoon reports whether everybody who is there by now has a tile: so that

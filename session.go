@@ -9,6 +9,7 @@ import (
 	"github.com/callreel/callreel/compositor"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/probe"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/mixer"
 )
@@ -48,9 +49,10 @@ type session struct {
 	news      []Event // about alarms, for the owner to tell
 	gaps      spans
 
-	unwritable int // place in alarms of that about the spool, counted from 1
+	unwritable, slow int // places in alarms of those about the spool, counted from 1
+	overloaded       int // likewise of that about overload
 
-	flowed timebase.Ticks // position of the newest tick that saw packets of anybody come
+	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
 	comp   *compositor.Compositor
@@ -59,6 +61,14 @@ type session struct {
 	views  []view // what is in the tiles
 	pcm    []int16
 	out    *output
+	probe  *probe.Probe
+
+	ladder   ladder
+	overload Overload
+	behind   timebase.Ticks // how late this frame is
+	draw     bool           // it gets a new picture
+	drawn    timebase.Ticks // position of the newest one that did
+	canvas   *image.YCbCr   // with that picture; nil: there is none yet
 
 	first   int64          // number of the first frame
 	frame   int64          // number of the next one
@@ -82,6 +92,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		timeline: from.timeline,
 		first:    from.frame, frame: from.frame,
 		frameLen:  cfg.frameLen(),
+		ladder:    newLadder(cfg.frameLen()),
 		delay:     timebase.FromDuration(cfg.Delay),
 		grace:     timebase.FromDuration(max(0, cfg.RejoinGrace)),
 		places:    make(map[string]int),
@@ -119,9 +130,10 @@ func (s *session) step(now timebase.Ticks) error {
 	from := s.position()
 	to := from + s.frameLen
 	at := s.timeline.local(from)
+	s.plan(now)
 	s.refresh(at - s.grace)
 	s.pull(now, at, s.soundLimit(to))
-	if err := s.composeAt(from, at); err != nil {
+	if err := s.pictureAt(from, at); err != nil {
 		return err
 	}
 	if err := s.mixTo(from, to); err != nil {
@@ -164,6 +176,7 @@ func (s *session) refresh(at timebase.Ticks) {
 func (s *session) pull(now, at, limit timebase.Ticks) {
 	clear(s.live)
 	s.watched, s.heard = s.watched[:0], s.heard[:0]
+	defer s.probe.Enter(s.probe.Enter(probe.Receive))
 	for i := range s.members {
 		m := &s.members[i]
 		s.equip(m.member)
@@ -171,13 +184,11 @@ func (s *session) pull(now, at, limit timebase.Ticks) {
 		s.pullMember(m.member, now, at, limit)
 		m.cameras = s.watched[first:]
 	}
-	for _, c := range s.watched {
-		for _, l := range c.layers {
-			l.ask()
-		}
-		c.decode(at, &s.timeline)
-		c.steer(at)
+	if s.draw {
+		s.probe.Enter(probe.DecodeVideo)
+		s.look(at)
 	}
+	s.probe.Enter(probe.DecodeAudio)
 	for _, v := range s.heard {
 		v.feed.ask()
 		s.play(v)
@@ -201,14 +212,8 @@ func (s *session) pullMember(m *member, now, at, limit timebase.Ticks) {
 			continue
 		}
 		if c := s.cameras[t]; c != nil {
-			c.ended, c.seen, c.drawn = t.ended, false, false
-			c.adopt()
-			c.beat, c.budget = t.pulse(), &allowed.sight
-			c.beat.idle = c.idle()
-			for _, l := range c.layers {
-				l.pull(now, at+1)
-			}
-			c.prefer(at, s.cfg.FrameRate)
+			c.budget = &allowed.sight
+			s.pullCamera(c, now, at)
 			s.watched = append(s.watched, c)
 		}
 	}
@@ -289,29 +294,50 @@ func (s *session) conclude(h *health, l *layer, r TrackReport) {
 	}
 }
 
-// composeAt draws and encodes the frame at position pos, local time at.
-func (s *session) composeAt(pos, at timebase.Ticks) error {
+// pictureAt draws and encodes the frame at position pos, local time at, or
+// repeats the picture before it.
+func (s *session) pictureAt(pos, at timebase.Ticks) error {
+	s.stats.Frames++
+	fresh := false
+	if s.draw {
+		var err error
+		if fresh, err = s.compose(pos, at); err != nil {
+			return err
+		}
+	} else {
+		s.examine(pos)
+		s.stats.HeldFrames++
+	}
+	if !fresh {
+		s.stats.RepeatedFrames++
+	}
+	s.probe.Composed(s.frame, s.canvas)
+	return s.out.video(s.canvas, s.frame, s.frameKind(fresh))
+}
+
+// compose draws the picture of the frame at position pos, local time at.
+// fresh says that it is not the one before.
+func (s *session) compose(pos, at timebase.Ticks) (fresh bool, err error) {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
 		s.addTiles(&s.seats[i], pos, at)
 	}
 	if err := s.arrange(); err != nil {
-		return err
+		return false, err
 	}
 	s.examine(pos)
+	s.probe.Enter(probe.Compose)
 	canvas, changed, err := s.comp.Compose(s.tiles)
+	s.probe.Enter(probe.Other)
 	switch {
 	case errors.Is(err, compositor.ErrDuplicateKey) || errors.Is(err, compositor.ErrLayout):
-		return fmt.Errorf("compose frame %d: %w", s.frame, err)
+		return false, fmt.Errorf("compose frame %d: %w", s.frame, err)
 	case err != nil: // of one participant's picture, in whose place is the avatar
 		s.log.Warn("a picture can't be drawn", "frame", s.frame, "error", err)
 	}
-	s.stats.Frames++
-	if len(changed) == 0 {
-		s.stats.RepeatedFrames++
-	}
-	return s.out.video(canvas, s.frame)
+	s.canvas = canvas
+	return len(changed) > 0, nil
 }
 
 // mixTo mixes and encodes the sound between two positions.
@@ -321,7 +347,9 @@ func (s *session) mixTo(from, to timebase.Ticks) error {
 		s.pcm = make([]int16, n)
 	}
 	s.pcm = s.pcm[:last-first]
+	was := s.probe.Enter(probe.Mix)
 	s.mixer.MixAt(first, s.pcm)
+	s.probe.Enter(was)
 	return s.out.audio(s.pcm)
 }
 

@@ -57,6 +57,13 @@ func (s *spans) add(from, to timebase.Ticks) {
 	}
 }
 
+// clone returns a copy.
+func (s *spans) clone() spans {
+	c := *s
+	c.list = slices.Clone(s.list)
+	return c
+}
+
 func (s *spans) report() Spans {
 	r := Spans{Total: s.total.Duration(), Count: s.count}
 	for _, t := range s.list {

@@ -33,13 +33,19 @@ func (r *Report) judge(failure error) {
 	if r.Ticks.LateTicks*maxLate > r.Ticks.Frames && r.Ticks.MaxLateness > maxLateness {
 		r.find(Warn, "%d of %d frames were composed late, the worst by %v", r.Ticks.LateTicks, r.Ticks.Frames, r.Ticks.MaxLateness.Round(time.Millisecond))
 	}
+	if o := r.Ticks.Overload; o.Total > 0 {
+		r.find(Warn, "for %v the recorder was overloaded and left out pictures, up to level %d", o.Total.Round(time.Millisecond), o.Level)
+	}
 	for _, p := range r.Participants {
 		for _, t := range p.Tracks {
 			r.judgeTrack(fmt.Sprintf("%s, %s", p.ID, t.Track), t)
 		}
 	}
 	for _, a := range r.Alarms {
-		if a.Kind != AlarmSilence && a.Kind != AlarmUnwritable { // somebody who is muted is silent; the other was found
+		switch a.Kind {
+		case AlarmSilence: // somebody is muted
+		case AlarmUnwritable, AlarmSpoolSlow, AlarmOverloaded: // what is missing was found, and nothing else matters
+		default:
 			r.find(Warn, "%s, %s: alarm %s for %v", a.Participant, a.Track, a.Kind, a.Duration.Round(100*time.Millisecond))
 		}
 	}
@@ -83,6 +89,9 @@ func (r *Report) judgeSound(who string, s *SoundReport) {
 	}
 	if s.Missing.Total > maxMissing {
 		r.find(Warn, "%s: %v of sound lost, in %d places", who, s.Missing.Total.Round(time.Millisecond), s.Missing.Count)
+	}
+	if s.Overflowed > 0 {
+		r.find(Fail, "%s: %d packets of sound were given up because the recorder was too far behind", who, s.Overflowed)
 	}
 	if s.P95Offset > maxOffset {
 		r.find(Warn, "%s: sound up to %v from its place", who, s.P95Offset)

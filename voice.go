@@ -253,7 +253,7 @@ func (v *voice) report() TrackReport {
 	r.Layers = []LayerStats{l.stats()}
 	r.Sound = &SoundReport{
 		Concealed: v.concealed.report(), Missing: v.missing.report(),
-		Recovered:  ticks(v.recovered).Duration(),
+		Recovered: ticks(v.recovered).Duration(), Overflowed: v.feed.overflowed,
 		MeanOffset: v.offsets.mean(), P95Offset: v.offsets.p95(), Moves: v.moves,
 	}
 	return r

@@ -72,8 +72,8 @@ type Participant struct {
 	Left   time.Time `json:"left,omitzero"` // zero: stayed
 }
 
-// Capacity is what a server does and can do. What it has not measured yet is zero
-// or nil.
+// Capacity is what a server does and can do. What it has not measured yet is
+// zero.
 type Capacity struct {
 	Running int `json:"running"` // recordings
 	Maximum int `json:"maximum"` // of them; 0: no bound
@@ -82,7 +82,10 @@ type Capacity struct {
 	Cores             float64 `json:"cores"`
 	CoresUsed         float64 `json:"coresUsed"`
 	CoresPerRecording float64 `json:"coresPerRecording"`
-	// Available is how many recordings more there is room for, by estimate; nil
-	// if that is not known.
-	Available *int `json:"available"`
+	// Available is how many recordings more there is room for, by estimate, and
+	// Basis what that is based on: measured, assumed or fixed.
+	Available int    `json:"available"`
+	Basis     string `json:"basis"`
+	// Overloaded: a recording can't keep up, so there is no room.
+	Overloaded bool `json:"overloaded"`
 }

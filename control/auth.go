@@ -92,6 +92,17 @@ func (c call) sees(conversation string) bool {
 	return c.claims.Conversation == "" || c.claims.Conversation == conversation
 }
 
+// access is the host's [Access].
+func (s *Server) access(r *http.Request, conversation string) (canonical string, g whip.Grant, err error) {
+	if g, err = s.publisher(r, conversation); err != nil {
+		return "", g, err
+	}
+	if canonical, err = canonicalID(conversation); err != nil {
+		err = fmt.Errorf("%w: %w", whip.ErrNotFound, err)
+	}
+	return canonical, g, err
+}
+
 // publisher says who publishes into a conversation: for WHIP.
 func (s *Server) publisher(r *http.Request, conversation string) (whip.Grant, error) {
 	if s.tokenless(r) {

@@ -23,19 +23,19 @@ func describeCalls() descs {
 
 // Collect looks at calls and sessions.
 func (c callCollector) Collect(to chan<- prometheus.Metric) {
-	conversations := c.server.cfg.Engine.Conversations()
+	calls := c.server.host.Calls()
 	people := 0
-	for _, conv := range conversations {
-		people += len(conv.Info().Participants)
-	}
-	c.gauge(to, "conversations", float64(len(conversations)))
-	c.gauge(to, "participants", float64(people))
 	states := make(map[whip.State]int)
 	var dropped uint64
-	for _, x := range c.server.whip.Sessions() {
+	for _, call := range calls {
+		people += len(call.Participants)
+	}
+	for _, x := range c.server.host.Sessions() {
 		states[x.State]++
 		dropped += x.Dropped
 	}
+	c.gauge(to, "conversations", float64(len(calls)))
+	c.gauge(to, "participants", float64(people))
 	for _, s := range []whip.State{whip.StateNew, whip.StateConnected, whip.StateDisconnected} {
 		c.gauge(to, "whip_sessions", float64(states[s]), string(s))
 	}

@@ -5,88 +5,53 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/token"
 )
 
+// minMeasured is how much must be recorded before its cost says anything.
+const minMeasured = 10 * time.Second
+
+// What an estimate of the capacity is based on.
 const (
-	// headroom is the part of the machine that is not planned with: calls grow,
-	// and recordings must never be late.
-	headroom = 0.2
-	// minMeasured is how much must be recorded before its cost says anything.
-	minMeasured = 10 * time.Second
-	// maxBesides bounds what is taken to be needed besides recordings.
-	maxBesides = 3
+	basisMeasured = "measured"
+	basisAssumed  = "assumed"
+	basisFixed    = "fixed"
 )
 
 // capacity is what a server can still do.
 type capacity struct {
 	Running int `json:"running"`           // recordings
-	Maximum int `json:"maximum,omitempty"` // of them; absent: no bound
+	Maximum int `json:"maximum,omitempty"` // of them; absent: no fixed number
 	// Cores is how many processors the server may use, CoresUsed how many all
 	// recordings take together, and CoresPerRecording one, with all that the
 	// server does for it. They are measured: absent until something is recorded.
 	Cores             float64 `json:"cores"`
 	CoresUsed         float64 `json:"coresUsed,omitempty"`
 	CoresPerRecording float64 `json:"coresPerRecording,omitempty"`
-	// Available is an estimate of how many recordings more there is room for;
-	// absent if there is no bound and nothing was measured.
-	Available *int `json:"available,omitempty"`
-}
-
-// load is what recordings cost.
-type load struct{ mean, most, sum float64 } // cores, by those that run
-
-// loadOf measures recordings. Those that have just begun are not counted.
-func loadOf(recordings []*callreel.Recording) (l load, measured int) {
-	for _, r := range recordings {
-		c := r.Counters()
-		if c.Recorded < minMeasured {
-			continue
-		}
-		cores := c.CPU.Seconds() / c.Recorded.Seconds()
-		l.sum += cores
-		l.most = max(l.most, cores)
-		measured++
-	}
-	if measured > 0 {
-		l.mean = l.sum / float64(measured)
-	}
-	return l, measured
+	// Available is how many recordings more there is room for, and Basis what that
+	// is based on: measured cost, cost that is assumed as long as nothing was
+	// measured, or a fixed number.
+	Available int    `json:"available"`
+	Basis     string `json:"basis"`
+	// Overloaded: a recording can't keep up. Nothing begins meanwhile.
+	Overloaded bool `json:"overloaded"`
 }
 
 // measure finds out what there is room for.
 func (s *Server) measure() capacity {
-	recordings, totals := s.cfg.Engine.Recordings(), s.cfg.Engine.Totals()
-	c := capacity{Running: len(recordings), Maximum: s.cfg.Engine.MaxRecordings(), Cores: cpu.Cores()}
-	l, measured := loadOf(recordings)
-	if measured == 0 && totals.Recorded >= minMeasured { // by those that ran
-		l.mean = totals.CPU.Seconds() / totals.Recorded.Seconds()
+	d := s.demand()
+	e := d.estimate()
+	c := capacity{
+		Running: len(d.loads), Maximum: d.bound, Cores: d.cores,
+		Available: e.room, Basis: basisAssumed, Overloaded: e.overloaded,
 	}
-	if totals.CPU > 0 { // receiving, deciphering and delivering are not the recordings' own
-		l.mean *= min(max(cpu.Process().Seconds()/totals.CPU.Seconds(), 1), maxBesides)
+	if e.measured {
+		c.Basis, c.CoresPerRecording, c.CoresUsed = basisMeasured, hundredths(e.each), hundredths(e.used)
 	}
-	c.CoresPerRecording = hundredths(l.mean)
-	c.CoresUsed = hundredths(l.mean * float64(c.Running))
-	c.Available = c.room(l.mean)
+	if s.cfg.Admission > 0 {
+		c.Basis, c.Available = basisFixed, max(0, d.bound-c.Running)
+	}
 	return c
-}
-
-// room estimates how many recordings more can run, if each takes so many cores.
-func (c capacity) room(each float64) *int {
-	more := math.MaxInt
-	if each > 0 {
-		more = int((c.Cores*(1-headroom) - each*float64(c.Running)) / each)
-	}
-	if c.Maximum > 0 {
-		more = min(more, c.Maximum-c.Running)
-	}
-	if more == math.MaxInt {
-		return nil
-	}
-	more = max(more, 0)
-	return &more
 }
 
 func hundredths(x float64) float64 { return math.Round(100*x) / 100 }

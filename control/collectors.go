@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/callreel/callreel"
-	"github.com/callreel/callreel/internal/cpu"
 )
 
 // descs are the descriptions of a collector's metrics, by their names without
@@ -35,7 +34,7 @@ func (d descs) gauge(to chan<- prometheus.Metric, name string, value float64, la
 
 // engineCollector tells of recordings and what they cost.
 type engineCollector struct {
-	engine *callreel.Engine
+	server *Server
 	descs
 }
 
@@ -52,8 +51,6 @@ func describeEngine() descs {
 	d.add("unwritten_seconds_total", "Length of what is in no file because it could not be written.")
 	d.add("tick_lateness_seconds", "How late frames were composed.")
 	d.add("recording_cpu_seconds_total", "CPU time of decoding, composing, mixing and encoding.")
-	d.add("recording_cores", "Cores that a running recording takes: the mean, and the most.", "of")
-	d.add("cpu_cores", "Processors that the server may use, within its quota.")
 	d.add("spool_bytes", "Size of the files in the spool.")
 	d.add("spool_free_bytes", "Space left for the spool.")
 	return d
@@ -61,17 +58,16 @@ func describeEngine() descs {
 
 // Collect asks the engine.
 func (c engineCollector) Collect(to chan<- prometheus.Metric) {
-	recordings := c.engine.Recordings()
-	states := make(map[callreel.State]int)
-	for _, r := range recordings {
-		states[r.State()]++
+	host, states := c.server.host, make(map[callreel.State]int)
+	for _, r := range host.Recordings() {
+		states[r.Result().State]++
 	}
 	for _, s := range []callreel.State{callreel.Starting, callreel.Active, callreel.Paused, callreel.Stopping} {
 		c.gauge(to, "recordings", float64(states[s]), s.String())
 	}
-	t := c.engine.Totals()
+	t := host.Totals()
 	c.counter(to, "recordings_started_total", float64(t.Started))
-	c.counter(to, "recordings_refused_total", float64(t.Refused))
+	c.counter(to, "recordings_refused_total", float64(t.Refused+c.server.refused.Load()))
 	for _, why := range []callreel.EndReason{callreel.EndStopped, callreel.EndCallEnded, callreel.EndShutdown, callreel.EndError, callreel.EndInterrupted} {
 		c.counter(to, "recordings_ended_total", float64(t.Ended[why]), string(why))
 	}
@@ -82,11 +78,7 @@ func (c engineCollector) Collect(to chan<- prometheus.Metric) {
 	c.counter(to, "unwritten_seconds_total", t.Unwritten.Seconds())
 	to <- lateness(c.descs["tick_lateness_seconds"], t.Counters)
 	c.counter(to, "recording_cpu_seconds_total", t.CPU.Seconds())
-	l, _ := loadOf(recordings)
-	c.gauge(to, "recording_cores", l.mean, "mean")
-	c.gauge(to, "recording_cores", l.most, "most")
-	c.gauge(to, "cpu_cores", cpu.Cores())
-	if held, free, err := c.engine.SpoolSize(); err != nil {
+	if held, free, err := c.server.cfg.Engine.SpoolSize(); err != nil {
 		to <- prometheus.NewInvalidMetric(c.descs["spool_bytes"], err)
 	} else {
 		c.gauge(to, "spool_bytes", float64(held))
@@ -109,7 +101,7 @@ func lateness(desc *prometheus.Desc, t callreel.Counters) prometheus.Metric {
 
 // mediaCollector tells what was received of tracks.
 type mediaCollector struct {
-	engine *callreel.Engine
+	host Host
 	descs
 }
 
@@ -118,6 +110,7 @@ func describeMedia() descs {
 	d.add("packets_received_total", "RTP packets of recorded tracks.")
 	d.add("packets_lost_total", "RTP packets that were waited for and given up.")
 	d.add("packets_recovered_total", "Lost RTP packets that were brought back, by what.", "by")
+	d.add("packets_overflowed_total", "RTP packets of sound that were given up because the recorder was too far behind.")
 	d.add("packets_late_total", "RTP packets that came after they had been given up.")
 	d.add("rtp_malformed_total", "Payloads that break their format.")
 	d.add("rtp_excess_total", "RTP packets that were left out because a participant sent too much.")
@@ -130,11 +123,12 @@ func describeMedia() descs {
 
 // Collect asks the engine.
 func (c mediaCollector) Collect(to chan<- prometheus.Metric) {
-	t := c.engine.Totals()
+	t := c.host.Totals()
 	c.counter(to, "packets_received_total", float64(t.Packets))
 	c.counter(to, "packets_lost_total", float64(t.Lost))
 	c.counter(to, "packets_recovered_total", float64(t.Recovered), "redundancy")
 	c.counter(to, "packets_recovered_total", float64(t.Repaired), "retransmission")
+	c.counter(to, "packets_overflowed_total", float64(t.Overflowed))
 	c.counter(to, "packets_late_total", float64(t.Late))
 	c.counter(to, "rtp_malformed_total", float64(t.Malformed))
 	c.counter(to, "rtp_excess_total", float64(t.Excess))
@@ -153,7 +147,7 @@ type queue struct {
 
 // queues are those of the server.
 func (s *Server) queues() map[string]queue {
-	uploads, events := s.cfg.Engine.Deliveries(), s.events.Stats()
+	uploads, events := s.host.Deliveries(), s.events.Stats()
 	age := time.Duration(0)
 	if !events.Oldest.IsZero() {
 		age = max(0, time.Since(events.Oldest))

@@ -1,15 +1,11 @@
 package control
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/control/page"
-	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/ingest/whip"
 )
 
@@ -37,46 +33,30 @@ type connectionDetails struct {
 	Dropped     uint64     `json:"droppedPackets"`
 }
 
-// sink finds the conversation that somebody publishes into: for WHIP.
-func (s *Server) sink(_ context.Context, conversation string) (ingest.Sink, error) {
-	id, err := canonicalID(conversation)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", whip.ErrNotFound, err)
-	}
-	conv, err := s.cfg.Engine.Conversation(id)
-	if errors.Is(err, callreel.ErrClosed) {
-		return nil, fmt.Errorf("%w: %w", whip.ErrUnavailable, err)
-	}
-	return conv, err
-}
-
-func (s *Server) describeConversation(conv *callreel.Conversation) conversationDetails {
-	info := conv.Info()
+func describeConversation(c Call) conversationDetails {
 	d := conversationDetails{
-		ID:           info.ID,
-		Participants: describeParticipants(info.Participants),
+		ID:           c.ID,
+		Participants: describeParticipants(c.Participants),
 		Connections:  []connectionDetails{},
 	}
-	if info.Recording != nil {
-		d.Recording = info.Recording.ID()
-		d.State, _ = stateOf(info.Recording) // empty while it ends
+	if c.Recording != "" {
+		d.Recording = c.Recording
+		d.State, _ = stateOf(c.State) // empty while it ends
 	}
-	for _, x := range s.whip.Sessions() {
-		if id, err := canonicalID(x.Conversation); err == nil && id == info.ID {
-			d.Connections = append(d.Connections, connectionDetails{
-				Participant: x.Participant.ID, Role: x.Role.String(), State: x.State,
-				Since: x.Since, Sections: x.Sections, Tracks: x.Tracks, Dropped: x.Dropped,
-			})
-		}
+	for _, x := range c.Sessions {
+		d.Connections = append(d.Connections, connectionDetails{
+			Participant: x.Participant.ID, Role: x.Role.String(), State: x.State,
+			Since: x.Since, Sections: x.Sections, Tracks: x.Tracks, Dropped: x.Dropped,
+		})
 	}
 	return d
 }
 
 func (s *Server) listConversations(w http.ResponseWriter, _ *http.Request, c call) error {
 	list := []conversationDetails{}
-	for _, conv := range s.cfg.Engine.Conversations() {
-		if c.sees(conv.ID()) {
-			list = append(list, s.describeConversation(conv))
+	for _, now := range s.host.Calls() {
+		if c.sees(now.ID) {
+			list = append(list, describeConversation(now))
 		}
 	}
 	reply(w, http.StatusOK, conversationList{list})
@@ -84,22 +64,21 @@ func (s *Server) listConversations(w http.ResponseWriter, _ *http.Request, c cal
 }
 
 func (s *Server) showConversation(w http.ResponseWriter, _ *http.Request, c call) error {
-	conv, ok := s.cfg.Engine.Lookup(c.conversation)
+	now, ok := s.host.Call(c.conversation)
 	if !ok {
 		return notFound("there is no such conversation now")
 	}
-	reply(w, http.StatusOK, s.describeConversation(conv))
+	reply(w, http.StatusOK, describeConversation(now))
 	return nil
 }
 
 // showCall is for the page.
 func (s *Server) showCall(w http.ResponseWriter, _ *http.Request, c call) error {
-	answer := page.State{Recording: page.None, Run: s.run}
-	if conv, ok := s.cfg.Engine.Lookup(c.conversation); ok {
-		info := conv.Info()
-		answer.Participants = len(info.Participants)
-		if info.Recording != nil {
-			if state, err := stateOf(info.Recording); err == nil {
+	answer := page.State{Recording: page.None, Run: s.host.Run(c.conversation)}
+	if now, ok := s.host.Call(c.conversation); ok {
+		answer.Participants = len(now.Participants)
+		if now.Recording != "" {
+			if state, err := stateOf(now.State); err == nil {
 				answer.Recording = string(state)
 			}
 		}

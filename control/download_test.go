@@ -2,9 +2,12 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +209,26 @@ func TestClientGoesAway(t *testing.T) {
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/recording/download/0-old", nil)
 	req.Header.Set("Authorization", "Bearer "+r.token)
 	r.handler.ServeHTTP(httptest.NewRecorder(), req) // returns
+}
+
+// Positions beyond 4 GB are as good as others.
+func TestDownloadBeyond4GB(t *testing.T) {
+	const media, hole = "0123456789", 5 << 30
+	r := newRig(t, nil)
+	r.put("0-big", "-", nil)
+	f, err := os.OpenFile(filepath.Join(r.dir, "recordings", filepath.FromSlash(callreel.MediaKey("big", 0))), os.O_WRONLY, 0)
+	r.check(err)
+	_, err = f.WriteAt([]byte(media), hole)
+	r.check(errors.Join(err, f.Close()))
+	for value, want := range map[string]string{
+		fmt.Sprintf("bytes=%d-", hole):             media,
+		fmt.Sprintf("bytes=%d-%d", hole+2, hole+4): "234",
+		"bytes=-3": "789",
+	} {
+		a := r.do("GET", "/recording/download/0-big", "", "Range", value)
+		length := fmt.Sprintf("/%d", hole+len(media))
+		if a.Code != http.StatusPartialContent || a.Body.String() != want || !strings.HasSuffix(a.Header().Get("Content-Range"), length) {
+			t.Errorf("%s: %d %q %s", value, a.Code, a.Body, a.Header().Get("Content-Range"))
+		}
+	}
 }

@@ -40,7 +40,7 @@ func (s *Server) known(ctx context.Context, id string) error {
 	if _, ok := s.index.get(id); ok {
 		return nil
 	}
-	rec, ok := s.cfg.Engine.Recording(id)
+	rec, ok := s.host.Recording(id)
 	if !ok {
 		return nil // it has ended: see noteEnd
 	}

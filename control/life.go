@@ -15,6 +15,9 @@ import (
 // that goes on at the start.
 const DefaultContinueWithin = 5 * time.Minute
 
+// spoolWait is how long a start waits for processes of an earlier run.
+const spoolWait = 3 * time.Second
+
 // eventsKept is for how long events can be listed and replayed.
 const eventsKept = 7 * 24 * time.Hour
 
@@ -81,8 +84,11 @@ func (s *Server) topic() string {
 // reconcile brings records and reality together after a restart.
 func (s *Server) reconcile(ctx context.Context) error {
 	now := time.Now()
+	if err := s.awaitSpool(ctx); err != nil {
+		s.log.WarnContext(ctx, "another process has recordings in the spool", "error", err)
+	}
 	if s.cfg.ContinueWithin > 0 {
-		if _, err := s.cfg.Engine.Continue(ctx, s.cfg.ContinueWithin); err != nil {
+		if err := s.host.Continue(ctx, s.cfg.ContinueWithin); err != nil {
 			s.log.ErrorContext(ctx, "not all recordings that were interrupted can go on", "error", err)
 		}
 	}
@@ -111,6 +117,13 @@ func (s *Server) reconcile(ctx context.Context) error {
 	return s.calls.recover(ctx, now)
 }
 
+// awaitSpool waits for workers of an earlier run that are just ending.
+func (s *Server) awaitSpool(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, spoolWait)
+	defer cancel()
+	return s.cfg.Engine.AwaitSpool(ctx)
+}
+
 // endOf is when a recording ended of which that is not known otherwise.
 func endOf(res callreel.Result) time.Time {
 	end := res.StartTime.Add(res.Duration)
@@ -126,7 +139,7 @@ func endOf(res callreel.Result) time.Time {
 // settle ends the record of a recording that does not run, and tells what was
 // not told of it.
 func (s *Server) settle(ctx context.Context, r record, now time.Time) error {
-	if _, runs := s.cfg.Engine.Recording(r.ID); runs || r.State == stateDeleted || r.Announced {
+	if _, runs := s.host.Recording(r.ID); runs || r.State == stateDeleted || r.Announced {
 		return nil
 	}
 	if !r.Stored {
@@ -193,7 +206,7 @@ func (s *Server) adopt(ctx context.Context) error {
 // Close disconnects all publishers, tells what is left to tell, and waits for
 // that until ctx ends. To have recordings finish first, close the engine before.
 func (s *Server) Close(ctx context.Context) error {
-	err := s.whip.Close(ctx)
+	err := s.host.Close(ctx)
 	if s.events == nil {
 		return err
 	}

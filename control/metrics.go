@@ -34,8 +34,10 @@ func (s *Server) newMetrics() (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
 		m.requests, m.duration,
-		engineCollector{s.cfg.Engine, describeEngine()},
-		mediaCollector{s.cfg.Engine, describeMedia()},
+		engineCollector{s, describeEngine()},
+		loadCollector{s, describeLoad()},
+		mediaCollector{s.host, describeMedia()},
+		workerCollector{s.host, describeWorkers()},
 		callCollector{s, describeCalls()},
 		queueCollector{s, describeQueues()},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

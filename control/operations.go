@@ -58,18 +58,19 @@ func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, erro
 		}
 		return s.start(r.Context(), c, args, r.Header.Get(repeatabilityHeader))
 	}
-	rec, ok := s.cfg.Engine.Recording(c.recording)
+	rec, ok := s.host.Recording(c.recording)
 	if !ok {
 		return s.ended(c)
 	}
-	if !c.isOf(rec.Conversation().ID()) {
+	res := rec.Result()
+	if !c.isOf(res.Conversation) {
 		return outcome{}, errNotHere
 	}
 	if c.verb == stop {
 		s.stopRecording(r.Context(), rec)
-		return outcome{recording: rec.ID()}, nil
+		return outcome{recording: res.ID}, nil
 	}
-	now, err := stateOf(rec)
+	now, err := stateOf(res.State)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -79,7 +80,7 @@ func (s *Server) perform(r *http.Request, c call, args arguments) (outcome, erro
 	case resume:
 		err = rec.Resume(r.Context())
 	}
-	return outcome{recording: rec.ID(), state: now}, err
+	return outcome{recording: res.ID, state: now}, err
 }
 
 var errNotHere = notFound("there is no such recording here, or it has ended")
@@ -107,10 +108,13 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 	if r, ok := s.index.requested(request, c.conversation); ok {
 		return s.begun(r), nil
 	}
+	if err := s.checkRoom(); err != nil {
+		return outcome{}, err
+	}
 	cfg := s.cfg.Recording
 	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, "", cmp.Or(args.delay, cfg.Delay)
 	cfg.PauseOnStart = cfg.PauseOnStart || args.pauseOnStart
-	rec, err := s.cfg.Engine.Start(ctx, cfg)
+	rec, err := s.host.Start(ctx, cfg)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -124,13 +128,14 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 }
 
 // newRecord makes the record of a recording that has just begun.
-func (s *Server) newRecord(rec *callreel.Recording) record {
-	info := rec.Conversation().Info()
-	return record{recordingDetails: s.running(rec), CallID: callIDOf(info.ID), CorrelatesTo: info.Call}
+func (s *Server) newRecord(rec Recording) record {
+	d := s.running(rec)
+	call, _ := s.host.Call(d.Conversation) // none if it is over already
+	return record{recordingDetails: d, CallID: callIDOf(d.Conversation), CorrelatesTo: s.calls.id(d.Conversation, call.Call)}
 }
 
 // takeBack ends a recording of which nobody will hear.
-func (s *Server) takeBack(ctx context.Context, rec *callreel.Recording) error {
+func (s *Server) takeBack(ctx context.Context, rec Recording) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
 	defer cancel()
 	_, err := rec.Stop(ctx)
@@ -140,15 +145,15 @@ func (s *Server) takeBack(ctx context.Context, rec *callreel.Recording) error {
 // begun is the outcome of a start.
 func (s *Server) begun(r record) outcome {
 	done := outcome{recording: r.ID}
-	if rec, ok := s.cfg.Engine.Recording(r.ID); ok {
-		done.state, _ = stateOf(rec) // none if it is over already
+	if rec, ok := s.host.Recording(r.ID); ok {
+		done.state, _ = stateOf(rec.Result().State) // none if it is over already
 	}
 	return done
 }
 
 // stopRecording stops a recording, and has it noted. How it ended is for the recording's details
 // and the log to tell: that it ended is what was asked for.
-func (s *Server) stopRecording(ctx context.Context, rec *callreel.Recording) {
+func (s *Server) stopRecording(ctx context.Context, rec Recording) {
 	ctx, cancel := context.WithTimeout(ctx, stopWait)
 	defer cancel()
 	_, _ = rec.Stop(ctx)
@@ -157,8 +162,8 @@ func (s *Server) stopRecording(ctx context.Context, rec *callreel.Recording) {
 
 // stateOf returns the state of a recording; one that is being stopped has none
 // any more.
-func stateOf(rec *callreel.Recording) (recordingState, error) {
-	switch rec.State() {
+func stateOf(s callreel.State) (recordingState, error) {
+	switch s {
 	case callreel.Starting, callreel.Active:
 		return stateActive, nil
 	case callreel.Paused:

@@ -91,15 +91,19 @@ type readyAnswer struct {
 }
 
 // ready says whether the server should get work: not while it closes, nor if it
-// can't write. The reasons are in the log; here are their names only, for
+// can't write. If it is full it says so. The reasons are in the log; here are their names only, for
 // whoever asks.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ call) error {
-	if s.cfg.Engine.Closed() {
+	if s.host.Closed() {
 		reply(w, http.StatusServiceUnavailable, readyAnswer{"closing", nil})
 		return nil
 	}
 	if failing := s.readiness.failing(r.Context()); len(failing) > 0 {
 		reply(w, http.StatusServiceUnavailable, readyAnswer{"failing", failing})
+		return nil
+	}
+	if s.cfg.Admission >= 0 && s.measure().Available == 0 { // and yet requests for what runs must come here
+		reply(w, http.StatusOK, readyAnswer{"full", nil})
 		return nil
 	}
 	reply(w, http.StatusOK, readyAnswer{"ready", nil})

@@ -30,7 +30,7 @@ const (
 // current returns what is known of a recording at the moment.
 func (s *Server) current(r record) recordingDetails {
 	d := r.recordingDetails
-	if rec, ok := s.cfg.Engine.Recording(r.ID); ok {
+	if rec, ok := s.host.Recording(r.ID); ok {
 		d = s.running(rec)
 	} else if !r.over() {
 		d.State = callreel.Stopping.String() // its end is not noted yet
@@ -41,11 +41,11 @@ func (s *Server) current(r record) recordingDetails {
 }
 
 // running describes a recording that has not ended.
-func (s *Server) running(rec *callreel.Recording) recordingDetails {
+func (s *Server) running(rec Recording) recordingDetails {
 	res := rec.Result()
-	res.ID, res.Conversation, res.StartTime = rec.ID(), rec.Conversation().ID(), rec.StartTime()
 	if len(res.Participants) == 0 {
-		res.Participants = rec.Conversation().Info().Participants
+		call, _ := s.host.Call(res.Conversation) // none if it is over already
+		res.Participants = call.Participants
 	}
 	return describe(res)
 }

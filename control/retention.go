@@ -26,6 +26,11 @@ const (
 	deletedRequested = "Requested"
 )
 
+// records reports whether a recording of a conversation runs.
+func (s *Server) records(conversation string) bool {
+	return slices.ContainsFunc(s.index.all(place{}), func(r record) bool { return r.Conversation == conversation && !r.over() })
+}
+
 // sweepAll sweeps now and then, until ctx ends.
 func (s *Server) sweepAll(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
@@ -40,8 +45,9 @@ func (s *Server) sweepAll(ctx context.Context) {
 	}
 }
 
-// sweep deletes what has been kept for long enough, and announces what could
-// not be announced. An error is logged, and the rest done.
+// sweep deletes what has been kept for long enough, announces what could not be
+// announced, and ends calls that a crash has interrupted. An error is logged, and
+// the rest done.
 func (s *Server) sweep(ctx context.Context, now time.Time) {
 	for _, r := range s.index.all(place{}) {
 		if ctx.Err() != nil {
@@ -64,6 +70,9 @@ func (s *Server) sweep(ctx context.Context, now time.Time) {
 		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweep", "recording", r.ID, "error", err)
 		}
+	}
+	if err := s.calls.expire(ctx, now, s.records); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "sweep", "error", err)
 	}
 }
 

@@ -75,7 +75,7 @@ func makeRig(t testing.TB, dir string, node *cluster.Node, change func(*control.
 			DeadLetterFile: filepath.Join(dir, "dead-letters.jsonl"),
 			Transport:      nowhere{},
 		},
-		AccessKeys: [][]byte{accessKey}, RateLimit: -1,
+		AccessKeys: [][]byte{accessKey}, RateLimit: -1, Admission: -1,
 		Recording: callreel.RecordingConfig{
 			Width: 320, Height: 180, Delay: 200 * time.Millisecond,
 			Video: callreel.VideoSettings{Options: map[string]string{"preset": "ultrafast", "bf": "0"}},

@@ -45,7 +45,7 @@ func enums() map[reflect.Type][]string {
 		reflect.TypeFor[callreel.Verdict](): {string(callreel.Pass), string(callreel.Warn), string(callreel.Fail)},
 		reflect.TypeFor[callreel.AlarmKind](): {
 			string(callreel.AlarmUndecodable), string(callreel.AlarmNoKeyFrame), string(callreel.AlarmSilence), string(callreel.AlarmExcessive),
-			string(callreel.AlarmUnwritable),
+			string(callreel.AlarmUnwritable), string(callreel.AlarmSpoolSlow), string(callreel.AlarmOverloaded),
 		},
 		reflect.TypeFor[events.State]():  {string(events.AwaitingValidation), string(events.Active)},
 		reflect.TypeFor[events.Schema](): {string(events.EventGrid), string(events.CloudEvents)},

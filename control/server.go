@@ -6,15 +6,15 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control/page"
 	"github.com/callreel/callreel/events"
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/cpu"
 	"github.com/callreel/callreel/internal/token"
 	"github.com/callreel/callreel/storage"
 )
@@ -22,9 +22,13 @@ import (
 // Config says how a Server works. Engine, Store, Cluster and access keys are
 // needed.
 type Config struct {
-	// Engine holds the calls and records them. Its OnEvent must be the server's
+	// Engine holds the calls and records them, unless there is a Host; then it takes
+	// over what earlier runs have left. Its OnEvent must be the server's
 	// [Server.Observe], or call it. The server does not close the engine.
 	Engine *callreel.Engine
+	// Host, where not nil, holds the calls and records them instead of Engine, with
+	// the same Store and spool. What it tells goes to Observe likewise.
+	Host Host
 	// Store is where the engine keeps finished files.
 	Store storage.Store
 	// Cluster keeps what must outlive the server. The server does not close it.
@@ -65,9 +69,14 @@ type Config struct {
 	// many at once; a tenth of that with wrong credentials. Zero means
 	// DefaultRateLimit; negative means no limit.
 	RateLimit float64
+	// Admission says how many recordings may run. Zero means as many as measured
+	// cost leaves room for; a positive number means that many; a negative one
+	// means no bound but the engine's. Those that go on after a crash always may.
+	Admission int
 	// Recording is how recordings are made; Conversation and ID are set for each.
 	Recording callreel.RecordingConfig
-	// WHIP is how publishers connect; Sink and Authorize are the server's.
+	// WHIP is how publishers connect, if there is no Host; Sink and Authorize are the
+	// server's.
 	WHIP whip.Config
 	// Version is shown on the index page. Optional.
 	Version string
@@ -81,10 +90,10 @@ type Server struct {
 	log    *slog.Logger
 	keys   *keyring
 	limits *limits // nil: none
-	whip   *whip.Server
+	host   Host
+	whip   http.Handler
 	page   http.Handler
 	routes []endpoint
-	run    string // names this run of the server
 	urls   urls
 
 	// From Start on.
@@ -92,7 +101,9 @@ type Server struct {
 	events *events.Service
 	calls  *calls
 
-	starting   sync.Mutex // held while a recording is started and its record made
+	cores      func() float64 // that the server may use
+	refused    atomic.Int64   // starts for which there was no room
+	starting   sync.Mutex     // held while a recording is started and its record made
 	feed       *feed
 	unsettled  map[string]bool // recordings of an earlier run whose end is not clear yet; Start's, then the sweeper's
 	background sync.WaitGroup  // deals with the feed
@@ -121,8 +132,11 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), run: uuid.NewString(),
-		limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
+		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), host: cfg.Host,
+		cores: cpu.Cores, limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
+	}
+	if s.host == nil {
+		s.host = newLocal(cfg.Engine, cfg.WHIP)
 	}
 	var err error
 	if s.keys, err = newKeyring(cfg.AccessKeys, cfg.CurrentKeys); err != nil {
@@ -140,8 +154,7 @@ func New(cfg Config) (*Server, error) {
 	if s.openAPI, err = describeAPI(s.routes, cfg.Version, s.urls.content); err != nil {
 		return nil, err
 	}
-	cfg.WHIP.Sink, cfg.WHIP.Authorize = s.sink, s.publisher
-	if s.whip, err = whip.New(cfg.WHIP); err != nil {
+	if s.whip, err = s.host.Open(s.access); err != nil {
 		return nil, err
 	}
 	return s, nil

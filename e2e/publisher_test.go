@@ -21,12 +21,15 @@ type publisher struct {
 	offer string
 }
 
-// newPublisher makes an offer of a codec, and of Opus.
-func (s *server) newPublisher(mimeType string) *publisher {
+// newPublisher makes an offer of a codec, and of Opus, over all networks or some.
+func (s *server) newPublisher(mimeType string, networks ...webrtc.NetworkType) *publisher {
 	s.t.Helper()
 	p := &publisher{s: s}
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
+	if len(networks) > 0 {
+		settings.SetNetworkTypes(networks)
+	}
 	var err error
 	p.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
 	must(s.t, err)

@@ -51,15 +51,16 @@ func (m *Muxer) writeFragment(pos int64) error {
 		return nil
 	}
 	c.buf = c.buf[:0]
+	var header []byte
 	if c.size == 0 {
 		m.beginTracks()
-		header, err := m.header()
-		if err != nil {
+		var err error
+		if header, err = m.header(); err != nil {
 			return fmt.Errorf("muxer: chunk %d: header: %w", c.index, err)
 		}
 		c.buf = append(c.buf, header...)
 	}
-	if err := m.appendFragment(pos); err != nil {
+	if err := m.appendFragment(pos, header); err != nil {
 		return fmt.Errorf("muxer: chunk %d: fragment: %w", c.index, err)
 	}
 	if _, err := c.file.WriteAt(c.buf, c.size); err != nil {
@@ -85,7 +86,7 @@ func (m *Muxer) finish(pos int64) error {
 	if pos > c.start {
 		duration = pos - c.start
 	}
-	info, err := finish(c.file, c.size, duration)
+	info, err := finish(c.file, c.size, c.size, duration)
 	if info.Fragments > 0 {
 		m.done = append(m.done, Chunk{
 			Index: c.index, Start: c.start, End: c.start + info.Duration,

@@ -28,10 +28,10 @@ type Info struct {
 }
 
 // Finish completes a file of this package that was cut off after any of its
-// size bytes: it trims it to the last whole fragment, puts the durations into
-// the header and appends the random access index (mfra, 8.8.9). Nothing is
-// copied; the time it takes is that of reading a kilobyte for each fragment.
-// Finishing a finished file changes nothing. It does not close f.
+// size bytes, or any part of which was not written: it trims it to the last whole
+// fragment, puts the durations into the header and appends the random access
+// index (mfra, 8.8.9). Nothing is copied, but all is read and compared with its
+// checksums. Finishing a finished file changes nothing. It does not close f.
 //
 // Both tracks end together: where the last sample of one merely overlaps the
 // end of the other, it is shortened.
@@ -40,19 +40,37 @@ type Info struct {
 // [ErrNoIndex] that it is whole but for the index. After any other error it
 // plays, but should be finished again.
 func Finish(f File, size int64) (Info, error) {
-	return finish(f, size, unknown)
+	return finish(f, size, 0, unknown)
 }
 
-// finish is Finish for a file whose duration in ticks may be known.
-func finish(f File, size, duration int64) (Info, error) {
+// Complete is Finish for a file whose size bytes are known to be as they were
+// written, after the last whole fragment maybe: the time it takes is that of
+// reading a kilobyte for each fragment.
+func Complete(f File, size int64) (Info, error) {
+	return finish(f, size, size, unknown)
+}
+
+// Examine returns what Finish would, and changes nothing.
+func Examine(f io.ReaderAt, size int64) (Info, error) {
+	return finish(examined{f}, size, 0, unknown)
+}
+
+// examined is a file to which nothing is written.
+type examined struct{ io.ReaderAt }
+
+func (examined) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
+func (examined) Truncate(int64) error                   { return nil }
+func (examined) Sync() error                            { return nil }
+func (examined) Close() error                           { return nil }
+
+// finish is Finish for a file of which a part is known to be as it was written,
+// and whose duration in ticks may be.
+func finish(f File, size, trusted, duration int64) (Info, error) {
 	m, err := readMovie(f, size)
 	if err != nil {
-		if ignoreEnd(err) == nil {
-			err = ErrNoMedia
-		}
-		return Info{}, fmt.Errorf("muxer: read header: %w", err)
+		return Info{}, fmt.Errorf("muxer: read header: %w", noHeader(f, size, err))
 	}
-	if err := m.scan(f, size); err != nil {
+	if err := m.scan(f, size, trusted); err != nil {
 		return Info{}, fmt.Errorf("muxer: read fragments: %w", err)
 	}
 	if m.fragments == 0 {
@@ -82,6 +100,21 @@ func finish(f File, size, duration int64) (Info, error) {
 		return info, fmt.Errorf("muxer: sync: %w", err)
 	}
 	return info, nil
+}
+
+// noHeader tells why a header can't be read: the file ends before it does, it was
+// never written, or it is not ours.
+func noHeader(f io.ReaderAt, size int64, err error) error {
+	if ignoreEnd(err) == nil {
+		return ErrNoMedia
+	}
+	if !errors.Is(err, ErrNotChunk) {
+		return err
+	}
+	if hole, e := hasHole(f, 0, min(size, maxHeader)); hole || e != nil {
+		return errors.Join(ErrNoMedia, e)
+	}
+	return err
 }
 
 // setDurations ends the tracks and fills in the header. It returns the duration

@@ -165,7 +165,7 @@ func TestFinishRefuses(t *testing.T) {
 		want error
 	}{
 		"empty":           {nil, ErrNoMedia},
-		"zeros":           {make([]byte, 1000), ErrNotChunk},
+		"zeros":           {make([]byte, 1000), ErrNoMedia}, // nothing was written yet
 		"picture":         {[]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), ErrNotChunk},
 		"other mvhd":      {change("mvhd", 4, 0), ErrNotChunk},
 		"other timescale": {change("mvhd", 27, 1), ErrNotChunk},
@@ -351,6 +351,14 @@ func TestBeyond4GB(t *testing.T) {
 	name, _, _, err := boxAt(f, int64(last.MoofOffset), f.size)
 	if err != nil || name != "moof" {
 		t.Errorf("%v, %q at the last entry", err, name)
+	}
+	// Cut off within its last fragment, all before that is kept.
+	const whole, rest = 259, 1 << 20
+	f.size = int64(last.MoofOffset) + rest
+	info, err := Finish(f, f.size)
+	if err != nil || info.Fragments != whole || info.KeyFrames != whole || info.Trimmed != rest || info.Duration != whole*2*TickRate ||
+		info.Bytes != f.size || info.VideoBytes < 1<<32 {
+		t.Errorf("%+v, %v", info, err)
 	}
 }
 

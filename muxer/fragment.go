@@ -13,8 +13,9 @@ const (
 )
 
 // appendFragment appends a moof (8.8.4) with one traf and one trun for each
-// track that has samples before pos, and the mdat with their data.
-func (m *Muxer) appendFragment(pos int64) error {
+// track that has samples before pos, and the mdat with their data. The checksum
+// is also of a header before it.
+func (m *Muxer) appendFragment(pos int64, header []byte) error {
 	c := m.open
 	moof := &mp4.MoofBox{}
 	if err := moof.AddChild(mp4.CreateMfhd(uint32(c.fragments + 1))); err != nil {
@@ -35,7 +36,10 @@ func (m *Muxer) appendFragment(pos int64) error {
 		}
 		data = append(data, samples)
 	}
-	return c.appendMedia(moof, data)
+	if err := moof.AddChild(mp4.NewFreeBox([]byte(checksumName + "\x00\x00\x00\x00"))); err != nil {
+		return err
+	}
+	return c.appendMedia(header, moof, data)
 }
 
 // traf describes samples in the open chunk's media time.
@@ -64,7 +68,7 @@ func (t *track) traf(samples []Sample) (*mp4.TrafBox, error) {
 }
 
 // appendMedia appends moof and the mdat with the samples of its trafs.
-func (c *chunk) appendMedia(moof *mp4.MoofBox, data [][]Sample) error {
+func (c *chunk) appendMedia(header []byte, moof *mp4.MoofBox, data [][]Sample) error {
 	size := uint32(8)
 	for i, samples := range data {
 		moof.Trafs[i].Trun.DataOffset = int32(moof.Size()) + int32(size)
@@ -72,15 +76,18 @@ func (c *chunk) appendMedia(moof *mp4.MoofBox, data [][]Sample) error {
 			size += uint32(len(s.Data))
 		}
 	}
+	begin := len(c.buf)
 	w := bytes.NewBuffer(c.buf)
 	if err := moof.Encode(w); err != nil {
 		return err
 	}
+	end := w.Len()
 	c.buf = append(binary.BigEndian.AppendUint32(w.Bytes(), size), "mdat"...)
 	for _, samples := range data {
 		for _, s := range samples {
 			c.buf = append(c.buf, s.Data...)
 		}
 	}
+	seal(header, c.buf[begin:end], c.buf[end:])
 	return nil
 }

@@ -13,6 +13,8 @@ const (
 	maxFtyp = 1 << 10
 	maxMoov = 1 << 20
 	maxMoof = 4 << 20
+	// maxHeader is more than a header of this package takes.
+	maxHeader = 4 << 10
 
 	minScale = 6000 // of a track
 )
@@ -171,18 +173,38 @@ func readTrack(trak []byte) (*media, error) {
 }
 
 // scan reads the fragments up to the first that is not whole, which is the end
-// of what can be kept.
-func (m *movie) scan(f io.ReaderAt, size int64) error {
+// of what can be kept. What begins before trusted was written as it is.
+func (m *movie) scan(f io.ReaderAt, size, trusted int64) error {
 	for {
 		raw, length, err := readFragment(f, m.end, size)
 		if err != nil || raw == nil {
 			return err
+		}
+		if m.end >= trusted {
+			if good, err := m.good(f, raw, length, size); !good || err != nil {
+				return err
+			}
 		}
 		if !m.add(moof{raw, m.end}, length) {
 			return nil
 		}
 		m.end += length
 		m.fragments++
+	}
+}
+
+// good reports whether the fragment at the end is to be kept. One that a disk
+// has damaged since is, as what follows it needs it; one that was written in
+// part has nothing behind it that counts.
+func (m *movie) good(f io.ReaderAt, raw []byte, length, size int64) (bool, error) {
+	switch c, err := m.examine(f, raw, length); {
+	case err != nil:
+		return false, err
+	case c == damaged:
+		next, _, err := readFragment(f, m.end+length, size)
+		return next != nil, err
+	default:
+		return c != unwritten, nil
 	}
 }
 

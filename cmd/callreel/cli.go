@@ -30,7 +30,10 @@ type commands struct {
 	Events        eventsCmd        `cmd:"" help:"List the events of a running server."`
 	Simulate      simulateCmd      `cmd:"" help:"Let simulated participants join a call over WebRTC."`
 	Compose       composeCmd       `cmd:"" help:"Make an MP4 of a call that callreel serve --capture kept."`
+	Bench         benchCmd         `cmd:"" help:"Measure what recording costs on this machine."`
 	Inspect       inspectCmd       `cmd:"" help:"Say what is in an MP4 file and whether it is whole."`
+	Recover       recoverCmd       `cmd:"" help:"Finish and store recordings that a crash has left in a spool."`
+	Worker        workerCmd        `cmd:"" hidden:"" help:"Hold a call: callreel serve starts it."`
 	Version       versionCmd       `cmd:"" help:"Print the versions of callreel and its libraries."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version of callreel."`

@@ -20,7 +20,13 @@ import (
 	"github.com/callreel/callreel/internal/token"
 )
 
+// asCommand lets the test's own binary be the command, for processes that are killed.
+const asCommand = "TEST_AS_COMMAND"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" || len(os.Args) == 2 && os.Args[1] == "worker" { // of a server in a test
+		main()
+	}
 	for _, v := range os.Environ() { // settings of whoever tests
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "CALLREEL_") {
 			_ = os.Unsetenv(name)

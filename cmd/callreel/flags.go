@@ -24,6 +24,8 @@ type recordingFlags struct {
 	Delay         time.Duration     `help:"How far behind the call a recording is composed, so that late packets are in time." default:"1s"`
 	ChunkDuration time.Duration     `help:"Begin a new file when the open one is that long." default:"4h"`
 	ChunkSize     byteSize          `help:"Begin a new file when the open one is that large." default:"2GiB"`
+	Fragment      time.Duration     `name:"fragment-duration" help:"How much of a recording is written at once: a crash loses what is not written yet." default:"1s"`
+	SyncInterval  time.Duration     `help:"How long what was written may stay in memory, where a power loss takes it; 0: each fragment is synced to the disk; negative: a file is when it is finished." default:"0s"`
 	EmptyTimeout  time.Duration     `help:"End a recording when nobody has been in the call for that long; negative: never." default:"1m"`
 	RejoinGrace   time.Duration     `help:"How long the tile of somebody who left is kept, darkened, in case they come back; negative: not at all." default:"3s"`
 	EmptyText     string            `help:"Text to show while nobody is in the call." placeholder:"TEXT"`
@@ -38,6 +40,7 @@ func (f recordingFlags) config() callreel.RecordingConfig {
 		Video:         callreel.VideoSettings{Encoder: f.Encoder, Options: f.EncoderOption},
 		Delay:         f.Delay,
 		ChunkDuration: f.ChunkDuration, ChunkBytes: int64(f.ChunkSize),
+		FragmentDuration: f.Fragment, SyncInterval: f.SyncInterval,
 		EmptyTimeout: f.EmptyTimeout,
 		RejoinGrace:  f.RejoinGrace,
 		EmptyText:    f.EmptyText,

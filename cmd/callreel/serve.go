@@ -27,12 +27,13 @@ type serveCmd struct {
 	Retention       time.Duration  `help:"How long files are kept after a recording has ended; 0: for ever." default:"48h" group:"Server"`
 	ContinueWithin  time.Duration  `help:"Recordings that a crash has interrupted go on at the next start, if they wrote something that lately; 0: they end." default:"5m" group:"Server"`
 	Webhook         webhookFlags   `embed:"" group:"Events"`
-	MaxRecordings   int            `help:"Most recordings at the same time; 0: no bound." default:"0" group:"Server"`
+	Admission       admission      `help:"How many recordings may run at the same time: auto (as many as measured cost leaves room for), off (any number) or a number." default:"auto" group:"Server"`
 	SpoolReserve    int64          `help:"Bytes that must be free in the data directory for a recording to begin; negative: none." default:"1073741824" group:"Server"`
 	ShutdownTimeout time.Duration  `help:"How long running recordings may take to finish when the server is told to stop." default:"1m" group:"Server"`
 	Recording       recordingFlags `embed:"" group:"Recordings"`
 	Font            []string       `help:"Files (TTF, OTF, TTC) with glyphs for names that are not Latin, Greek or Cyrillic." type:"existingfile" placeholder:"FILE" group:"Recordings"`
 	Media           mediaFlags     `embed:"" group:"Media"`
+	Workers         workerFlags    `embed:"" group:"Workers"`
 	Log             logFlags       `embed:"" group:"Log"`
 }
 
@@ -60,13 +61,17 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
+	workers, err := c.Workers.config()
+	if err != nil {
+		return errors.Join(err, closeSockets(media))
+	}
 	s, err := startServer(ctx, serverConfig{
-		TLS:     files,
+		TLS: files, Workers: workers,
 		Storage: c.Storage, Retention: cmp.Or(c.Retention, -1), Continue: cmp.Or(c.ContinueWithin, -1),
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
-		MaxRecordings: c.MaxRecordings, SpoolReserve: c.SpoolReserve, Fonts: c.Font,
+		Admission: int(c.Admission), SpoolReserve: c.SpoolReserve, Fonts: c.Font,
 		Recording: c.Recording.config(),
 		WHIP:      media,
 		Log:       log,
@@ -139,7 +144,7 @@ func (c *serveCmd) wait(ctx context.Context, s *server) error {
 	var failure error
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping", "recordings", len(s.Engine.Recordings()), "timeout", c.ShutdownTimeout)
+		s.log.Info("stopping", "recordings", s.running(), "timeout", c.ShutdownTimeout)
 	case failure = <-s.Failed:
 		failure = fmt.Errorf("serve HTTP: %w", failure)
 	}

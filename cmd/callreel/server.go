@@ -23,6 +23,7 @@ import (
 	"github.com/callreel/callreel/internal/certs"
 	"github.com/callreel/callreel/internal/fault"
 	"github.com/callreel/callreel/internal/token"
+	"github.com/callreel/callreel/internal/worker"
 	"github.com/callreel/callreel/storage/bucket"
 )
 
@@ -33,6 +34,7 @@ const (
 
 	// Where things are in the data.
 	recordingsDir  = "recordings"
+	spoolDir       = "spool"
 	stateDir       = "state"
 	deadLetterFile = "dead-letters.jsonl"
 )
@@ -56,12 +58,14 @@ type serverConfig struct {
 	Subscriptions []events.Subscription // that are there from the start
 	// WebhookNetworks may be told of events although they are not public.
 	WebhookNetworks []netip.Prefix
-	MaxRecordings   int
+	Admission       int   // see control.Config
 	SpoolReserve    int64 // see callreel.Config
 	Fonts           []string
 	Recording       callreel.RecordingConfig
 	// WHIP is how publishers connect. Its sockets are the server's from the start.
-	WHIP    whip.Config
+	WHIP whip.Config
+	// Workers keeps each call in a process of its own. Nil means all in this one.
+	Workers *workerConfig
 	OnEvent func(callreel.Event) // may be nil
 	Log     *slog.Logger
 }
@@ -73,6 +77,7 @@ type server struct {
 	// Failed gets the error if serving ends by itself.
 	Failed chan error
 
+	pool    *worker.Pool // nil: the engine records
 	state   *cluster.Node
 	control *control.Server
 	store   *bucket.Store
@@ -114,7 +119,7 @@ func newServer(ctx context.Context, cfg serverConfig, addr *net.TCPAddr) (*serve
 	if err != nil {
 		return nil, err
 	}
-	store, err := bucket.Open(ctx, cmp.Or(cfg.Storage, filepath.Join(cfg.Data, recordingsDir)))
+	store, err := bucket.Open(ctx, cfg.location())
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +128,11 @@ func newServer(ctx context.Context, cfg serverConfig, addr *net.TCPAddr) (*serve
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	return s, nil
+}
+
+// location is where finished recordings are.
+func (cfg serverConfig) location() string {
+	return cmp.Or(cfg.Storage, filepath.Join(cfg.Data, recordingsDir))
 }
 
 // assemble makes the parts of a server, from the state up, and starts it. What
@@ -136,27 +146,28 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 		return s, err
 	}
 	s.Engine, err = callreel.New(callreel.Config{
-		Storage: store, Spool: filepath.Join(cfg.Data, "spool"),
-		ResourceID:    resource,
-		MaxRecordings: cfg.MaxRecordings, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
-		Logger: cfg.Log,
-		OnEvent: func(e callreel.Event) {
-			cfg.event(e)
-			s.control.Observe(e)
-		},
+		Storage: store, Spool: filepath.Join(cfg.Data, spoolDir),
+		ResourceID:   resource,
+		SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
+		Logger:  cfg.Log,
+		OnEvent: func(e callreel.Event) { cfg.observe(s, e) },
 	})
 	if err != nil {
 		return s, err
 	}
 	cfg.WHIP.Loopback, cfg.WHIP.Logger = addr.IP.IsLoopback(), cfg.Log
+	host, err := cfg.host(s, resource)
+	if err != nil {
+		return s, err
+	}
 	api, err := control.New(control.Config{
-		Engine: s.Engine, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention, ContinueWithin: cfg.Continue,
+		Engine: s.Engine, Host: host, Store: store, Cluster: s.state, Webhooks: cfg.webhooks(), Retention: cfg.Retention, ContinueWithin: cfg.Continue,
 		ResourceID: resource, CurrentKeys: cfg.Keys, TrustLoopback: cfg.Dev, RateLimit: cfg.RateLimit,
 		PublicURL: cfg.PublicURL, ListenURL: reachedAt("", addr, cfg.TLS != nil), ContentBaseURL: cfg.ContentBaseURL,
-		Recording: cfg.Recording,
-		WHIP:      cfg.WHIP,
-		Version:   version(),
-		Logger:    cfg.Log,
+		Admission: cfg.Admission, Recording: cfg.Recording,
+		WHIP:    cfg.WHIP,
+		Version: version(),
+		Logger:  cfg.Log,
 	})
 	if err != nil {
 		return s, fault.Caller.Wrap(err)
@@ -170,6 +181,12 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	return s, api.Start(context.Background())
+}
+
+// observe takes in what happens in this process, or in a worker.
+func (cfg serverConfig) observe(s *server, e callreel.Event) {
+	cfg.event(e)
+	s.control.Observe(e)
 }
 
 // webhooks says who is told of events. A server to try things out may tell its
@@ -242,6 +259,9 @@ func (s *server) Token(c token.Claims) (string, error) { return s.control.Sign(c
 // What is not done when ctx ends is cut off, and an error.
 func (s *server) Close(ctx context.Context) error {
 	var errs []error
+	if s.pool != nil {
+		errs = append(errs, s.pool.Close(ctx))
+	}
 	if s.Engine != nil {
 		errs = append(errs, s.Engine.Close(ctx))
 	}

@@ -1,0 +1,254 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/cpu"
+	"github.com/callreel/callreel/internal/probe"
+)
+
+// mixRate is that of the recording's sound in Hz, and aacRate its bits per second.
+const (
+	mixRate = 16000
+	aacRate = 48000
+)
+
+// floor measures what no recorder of these calls can do without: decoding the
+// pictures of the layers that the recording showed and all sound, and encoding
+// the same composition with the same settings. Nothing is received, scaled,
+// mixed or written; reading the inputs is not counted.
+func (j Job) floor(ctx context.Context) (report, error) {
+	c, err := makeCall(ctx, j.Cache, j.Scenario)
+	if err != nil {
+		return report{}, err
+	}
+	doc, err := os.ReadFile(filepath.Join(j.Dir, paletteFile))
+	if err != nil {
+		return report{}, err
+	}
+	var ref reference
+	if err := json.Unmarshal(doc, &ref); err != nil {
+		return report{}, err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	f := floor{call: c, ref: ref, spent: make(map[probe.Stage]time.Duration)}
+	err = errors.Join(f.decode(), f.listen(), f.encode(filepath.Join(j.Dir, compositionFile)), f.speak())
+	if err != nil {
+		return report{}, err
+	}
+	seconds := float64(j.Scenario.Seconds)
+	rep := report{Sample: Sample{Seconds: seconds, PeakRSS: peakRSS(), Stages: make(map[string]float64)}}
+	for stage, d := range f.spent {
+		rep.Sample.Stages[stage.String()] = d.Seconds() / seconds
+		rep.Sample.Cores += d.Seconds() / seconds
+	}
+	rep.Sample.Wall = rep.Sample.Cores
+	rep.Quality = Quality{Decoded: f.pictures, Sounds: f.sounds, Frames: f.frames}
+	return rep, nil
+}
+
+type floor struct {
+	call             call
+	ref              reference
+	spent            map[probe.Stage]time.Duration
+	pictures, sounds uint64
+	frames           int64
+}
+
+// time counts what do uses.
+func (f *floor) time(stage probe.Stage, do func() error) error {
+	begin := cpu.Thread()
+	err := do()
+	f.spent[stage] += cpu.Thread() - begin
+	return err
+}
+
+// decode decodes what was shown, a tick of the recording at a time: as in the
+// recording, no decoder has the cache for itself.
+func (f *floor) decode() error {
+	var all []*shown
+	for _, p := range f.call.parties {
+		for _, s := range p.sends {
+			if !strings.HasPrefix(s.MIME, "video/") {
+				continue
+			}
+			role := "camera"
+			if s.screen {
+				role = "screen"
+			}
+			u, ok := f.ref.Used[p.id+"/"+role]
+			if !ok || u.RID != s.rid {
+				continue
+			}
+			dec, err := codec.NewVideoDecoder(s.MIME)
+			if err != nil {
+				return err
+			}
+			defer dec.Close()
+			all = append(all, &shown{sent: s, temporal: u.Temporal, dec: dec})
+		}
+	}
+	for tick := range f.call.scenario.Seconds * f.ref.Encoder.FrameRate {
+		for _, s := range all {
+			err := f.time(probe.DecodeVideo, func() error { return f.advance(s, tick+1) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shown is a stream that is decoded.
+type shown struct {
+	sent
+	temporal int
+	dec      *codec.VideoDecoder
+	next     int
+}
+
+// advance decodes up to a tick.
+func (f *floor) advance(s *shown, tick int) error {
+	for ; s.next < len(s.Frames) && s.next*s.Step*f.ref.Encoder.FrameRate < tick*s.Clock; s.next++ {
+		if s.temporal >= 0 && int(s.Frames[s.next].TID) > s.temporal {
+			continue
+		}
+		fresh, err := s.dec.Decode(s.Frames[s.next].Data)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			f.pictures++
+		}
+	}
+	return nil
+}
+
+// listen decodes all sound.
+func (f *floor) listen() error {
+	for _, p := range f.call.parties {
+		s := p.sends[0]
+		dec, err := codec.NewOpusDecoder()
+		if err != nil {
+			return err
+		}
+		err = f.time(probe.DecodeAudio, func() error {
+			for _, fr := range s.Frames {
+				if len(fr.Data) == 0 {
+					continue
+				}
+				f.sounds++
+				if _, err := dec.Decode(fr.Data); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode encodes the composition as the recording did.
+func (f *floor) encode(composition string) (err error) {
+	in, err := os.Open(composition)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	enc, err := codec.NewVideoEncoder(f.ref.Encoder)
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	img := image.NewYCbCr(image.Rect(0, 0, f.ref.Width, f.ref.Height), image.YCbCrSubsampleRatio420)
+	r := bufio.NewReaderSize(in, 1<<20)
+	for ; ; f.frames++ {
+		for _, plane := range [][]byte{img.Y, img.Cb, img.Cr} {
+			if _, err = io.ReadFull(r, plane); err != nil {
+				break
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("composition: %w", err)
+		}
+		if err := f.time(probe.EncodeVideo, func() error {
+			_, err := enc.Encode(img, f.frames, f.frames == 0)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return f.time(probe.EncodeVideo, func() error {
+		_, err := enc.Flush()
+		return err
+	})
+}
+
+// speak encodes sound that is much like the mix: that of whoever speaks.
+func (f *floor) speak() error {
+	enc, err := codec.NewAACEncoder(mixRate, aacRate)
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	pcm, err := f.oneVoice()
+	if err != nil {
+		return err
+	}
+	return f.time(probe.EncodeAudio, func() error {
+		for at := 0; at+enc.FrameSize() <= len(pcm); at += enc.FrameSize() {
+			if _, err := enc.Encode(pcm[at:at+enc.FrameSize()], int64(at)); err != nil {
+				return err
+			}
+		}
+		_, err := enc.Flush()
+		return err
+	})
+}
+
+// oneVoice decodes the sound of whoever has the turn.
+func (f *floor) oneVoice() ([]int16, error) {
+	const step = mixRate / 50
+	pcm := make([]int16, f.call.scenario.Seconds*mixRate)
+	for i, p := range f.call.parties {
+		dec, err := codec.NewOpusDecoder()
+		if err != nil {
+			return nil, err
+		}
+		for n, fr := range p.sends[0].Frames {
+			if len(fr.Data) == 0 {
+				continue
+			}
+			sound, err := dec.Decode(fr.Data)
+			if err != nil {
+				return nil, err
+			}
+			if n/(50*turn)%len(f.call.parties) != i {
+				continue
+			}
+			for k, x := range sound[:min(len(sound), len(pcm)-n*step)] {
+				pcm[n*step+k] = int16(x * 32767)
+			}
+		}
+	}
+	return pcm, nil
+}

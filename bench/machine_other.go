@@ -1,0 +1,15 @@
+//go:build !linux
+
+package bench
+
+import (
+	"runtime"
+
+	"github.com/callreel/callreel/internal/cpu"
+)
+
+func peakRSS() int64 { return 0 }
+
+func thisMachine() Machine {
+	return Machine{CPU: runtime.GOARCH, Cores: cpu.Cores(), Kernel: runtime.GOOS}
+}

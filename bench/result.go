@@ -1,0 +1,123 @@
+package bench
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Run is a set of measurements that were made one after the other on one machine.
+type Run struct {
+	Time         time.Time         `json:"time"`
+	Commit       string            `json:"commit"` // of callreel; ends with + if files were changed
+	Machine      Machine           `json:"machine"`
+	Libraries    map[string]string `json:"libraries"` // versions by name
+	Measurements []Measurement     `json:"measurements"`
+	Capacities   []Capacity        `json:"capacities,omitempty"`
+}
+
+// Machine is what measured. Figures of different machines can't be compared.
+type Machine struct {
+	CPU    string  `json:"cpu"`
+	Cores  float64 `json:"cores"`
+	Kernel string  `json:"kernel"`
+	Memory int64   `json:"memoryBytes"`
+}
+
+// Measurement is what a subject did with a scenario, several times.
+type Measurement struct {
+	Scenario Scenario `json:"scenario"`
+	// Subject is who recorded: callreel, floor, or a peer.
+	Subject string   `json:"subject"`
+	Samples []Sample `json:"samples"`
+	// Quality is the same each time, and so is measured once.
+	Quality Quality `json:"quality"`
+	// Err says why there is no result.
+	Err string `json:"error,omitempty"`
+}
+
+// stageThreads is what other threads than the one that records use: Go's
+// scheduler and memory, whoever stores files, and in real time the network.
+const stageThreads = "other threads"
+
+// Sample is one process that recorded the call.
+type Sample struct {
+	// Seconds is how much was recorded; all else that is per second is of these.
+	Seconds float64 `json:"seconds"`
+	// Cores is CPU seconds per recorded second, of all processes of the subject.
+	// Reading the capture is not in it.
+	Cores float64 `json:"cores"`
+	// Stages is how Cores is made up, where that is known.
+	Stages map[string]float64 `json:"stages,omitempty"`
+	// Wall is how long it took, in seconds per recorded second.
+	Wall float64 `json:"wall"`
+	// PeakRSS is the most memory that it had at a time, in bytes.
+	PeakRSS int64 `json:"peakRSSBytes"`
+	// Lateness is by how much 95 % of the frames were late at most, and LateTicks
+	// how many were by more than a frame, in real time.
+	Lateness  time.Duration `json:"p95LatenessNs,omitempty"`
+	LateTicks int64         `json:"lateTicks,omitempty"`
+}
+
+// Quality is what came out, and what can be counted exactly.
+type Quality struct {
+	// Bytes of the file, and BitRate of all of it in bit/s.
+	Bytes   int64   `json:"bytes"`
+	BitRate float64 `json:"bitRate"`
+	// SSIM of luma against the composition before it was encoded; zero if it is
+	// not known.
+	SSIM   float64 `json:"ssim,omitempty"`
+	Frames int64   `json:"frames"`
+	// Repeated counts the frames in which nothing had changed.
+	Repeated int64 `json:"repeatedFrames,omitempty"`
+	// Packets and Pictures that came, and Decoded pictures.
+	Packets  uint64 `json:"packets,omitempty"`
+	Pictures uint64 `json:"pictures,omitempty"`
+	Decoded  uint64 `json:"decoded,omitempty"`
+	Sounds   uint64 `json:"sounds,omitempty"` // decoded packets of sound
+	// AllocsPerFrame and BytesPerFrame are what was allocated of Go's memory per
+	// composed frame, once the call runs, packets included.
+	AllocsPerFrame float64 `json:"allocsPerFrame,omitempty"`
+	BytesPerFrame  float64 `json:"allocBytesPerFrame,omitempty"`
+}
+
+// Median returns the sample whose figures are the medians, each for itself.
+func (m Measurement) Median() Sample {
+	if len(m.Samples) == 0 {
+		return Sample{}
+	}
+	med := func(get func(Sample) float64) float64 { return median(m.Samples, get) }
+	s := Sample{
+		Seconds:   med(func(s Sample) float64 { return s.Seconds }),
+		Cores:     med(func(s Sample) float64 { return s.Cores }),
+		Wall:      med(func(s Sample) float64 { return s.Wall }),
+		PeakRSS:   int64(med(func(s Sample) float64 { return float64(s.PeakRSS) })),
+		Lateness:  time.Duration(med(func(s Sample) float64 { return float64(s.Lateness) })),
+		LateTicks: int64(med(func(s Sample) float64 { return float64(s.LateTicks) })),
+	}
+	for stage := range m.Samples[0].Stages {
+		if s.Stages == nil {
+			s.Stages = make(map[string]float64)
+		}
+		s.Stages[stage] = med(func(s Sample) float64 { return s.Stages[stage] })
+	}
+	return s
+}
+
+func median(samples []Sample, get func(Sample) float64) float64 {
+	values := make([]float64, len(samples))
+	for i, s := range samples {
+		values[i] = get(s)
+	}
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
+// spread returns the distance from the least to the greatest of cores.
+func (m Measurement) spread() float64 {
+	if len(m.Samples) == 0 {
+		return 0
+	}
+	by := func(a, b Sample) int { return cmp.Compare(a.Cores, b.Cores) }
+	return slices.MaxFunc(m.Samples, by).Cores - slices.MinFunc(m.Samples, by).Cores
+}
