@@ -25,7 +25,6 @@ import (
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
-	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -489,29 +488,4 @@ func TestFinishedTracksAreBounded(t *testing.T) {
 			t.Errorf("%d tracks listed, %d not", len(p.Tracks), p.Omitted)
 		}
 	}
-}
-
-// A screen whose clock says that it came before the one that it replaced is no
-// second screen.
-func TestScreenFromThePast(t *testing.T) {
-	s := besiege(t, callreel.Limits{}, map[string]assault{
-		"screens": func(ctx context.Context, a *attacker) {
-			key := coded(a.t, vp8(), image.Pt(64, 64), 1, true)[0]
-			pace(ctx, 500*time.Millisecond, func(int) error {
-				w := a.open(ingest.TrackInfo{MimeType: "video/VP8", Role: ingest.Screen})
-				start := time.Now()
-				for n := range 30 {
-					at := start.Add(time.Duration(n) * 10 * time.Millisecond)
-					p := packet(n, append([]byte{0x10}, key...))
-					p.Timestamp = uint32(n) * 900
-					sr := &rtcp.SenderReport{SSRC: p.SSRC, NTPTime: timebase.NTP(at.Add(-5 * time.Second)), RTPTime: p.Timestamp}
-					if err := errors.Join(w.WriteRTP(p, at), w.WriteRTCP([]rtcp.Packet{sr}, at)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	})
-	s.audible()
 }
