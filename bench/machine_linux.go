@@ -21,6 +21,16 @@ func peakRSS() int64 {
 	return u.Maxrss << 10
 }
 
+// load returns the machine's load over the last minute.
+func load() float64 {
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) != nil {
+		return 0
+	}
+	const scale = 1 << 16
+	return float64(s.Loads[0]) / scale
+}
+
 // thisMachine describes it.
 func thisMachine() Machine {
 	m := Machine{CPU: "unknown", Cores: cpu.Cores()}

@@ -12,6 +12,9 @@ type Run struct {
 	Commit       string            `json:"commit"` // of callreel; ends with + if files were changed
 	Machine      Machine           `json:"machine"`
 	Libraries    map[string]string `json:"libraries"` // versions by name
+	// Load is how many processes wanted a processor when the run began, on average
+	// over a minute: figures are only as good as the machine was idle.
+	Load float64 `json:"load"`
 	Measurements []Measurement     `json:"measurements"`
 	Capacities   []Capacity        `json:"capacities,omitempty"`
 }
