@@ -51,6 +51,9 @@ func scenario(t *testing.T, name string, seconds int) Scenario {
 // What can be counted is as it should be; times depend on the machine, and are
 // only there.
 func TestSmoke(t *testing.T) {
+	if raceEnabled {
+		t.Skip("nothing in it runs at the same time, and it would take a minute")
+	}
 	const seconds = 4
 	r := runner(t)
 	r.Profiles = t.TempDir()
