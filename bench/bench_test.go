@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,23 @@ func TestRealTimeAndPeers(t *testing.T) {
 	}
 	if nobody := run.Measurements[2]; !strings.Contains(nobody.Err, "nobody") || len(nobody.Samples) > 0 {
 		t.Errorf("%+v", nobody)
+	}
+}
+
+// What another process had is not in it.
+func TestPeakIsThisProcess(t *testing.T) {
+	r := runner(t)
+	big := make([]byte, 1<<30)
+	for i := 0; i < len(big); i += 4096 {
+		big[i] = 1
+	}
+	run, err := r.Measure(t.Context(), []Scenario{scenario(t, "synthetic/1/vp8/plain/off", 1)}, []string{Callreel})
+	runtime.KeepAlive(big)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if peak := run.Measurements[0].Median().PeakRSS; peak < 10<<20 || peak > 700<<20 {
+		t.Errorf("%d MiB", peak>>20)
 	}
 }
 
