@@ -73,8 +73,11 @@ func (r Run) WriteReport(w io.Writer) error {
 		}
 	}
 	var about strings.Builder
-	fmt.Fprintf(&about, "%s, commit %.12s, on %s with %v cores, %d GiB, %s; ", r.Time.Format("2 January 2006"), r.Commit,
-		r.Machine.CPU, r.Machine.Cores, r.Machine.Memory>>30, r.Machine.Kernel)
+	about.WriteString(r.Time.Format("2 January 2006"))
+	if r.Commit != "" {
+		fmt.Fprintf(&about, ", commit %.12s", r.Commit)
+	}
+	fmt.Fprintf(&about, ", on %s with %v cores, %d GiB, %s; ", r.Machine.CPU, r.Machine.Cores, r.Machine.Memory>>30, r.Machine.Kernel)
 	about.WriteString(r.versions())
 	about.WriteString(r.conditions())
 	_, err := strings.NewReplacer(
@@ -103,7 +106,7 @@ func (r Run) conditions() string {
 		}
 		most = max(most, m.Scenario.Seconds)
 	}
-	text := fmt.Sprintf(". Calls of %d s, each recorded %d times or more", most, least)
+	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", most, least)
 	const quiet = 0.5
 	if r.Load > quiet {
 		text += fmt.Sprintf(". **The machine had other work (a load of %.1f when it began): these figures are rough**", r.Load)
