@@ -4,7 +4,37 @@ import (
 	"time"
 
 	"github.com/callreel/callreel/muxer"
+	"github.com/callreel/callreel/storage"
 )
+
+// Watch puts another disk under the spool, and what wrap makes around the files
+// of chunks, which are named within the spool.
+func (e *Engine) Watch(disk storage.Disk, wrap func(name string, f muxer.File) muxer.File) {
+	e.spool = e.spool.On(disk)
+	e.courier.spool = e.spool
+	e.files = watched{spoolStore{e.spool}, wrap}
+}
+
+type watched struct {
+	fileStore
+	wrap func(name string, f muxer.File) muxer.File
+}
+
+func (w watched) create(recording, name string) (muxer.File, error) {
+	f, err := w.fileStore.create(recording, name)
+	if err != nil {
+		return nil, err
+	}
+	return w.wrap(recording+"/"+name, f), nil
+}
+
+func (w watched) open(recording, name string) (muxer.File, error) {
+	f, err := w.fileStore.open(recording, name)
+	if err != nil {
+		return nil, err
+	}
+	return w.wrap(recording+"/"+name, f), nil
+}
 
 // Disturb lets what is done to the files of chunks fail: before each operation
 // fail is asked. A write that fails has written half.
@@ -92,7 +122,7 @@ func (e *Engine) Burden(cost func(drawn bool, level int) time.Duration) {
 		err := work()
 		for _, r := range e.Recordings() {
 			took := cost(r.session.draw, r.session.ladder.level)
-			time.Sleep(took)
+			<-time.After(took)
 			return took, err
 		}
 		return 0, err

@@ -35,6 +35,7 @@ func (r *Recording) record() error {
 		if due <= now {
 			if err := r.measure(func() error {
 				r.session.probe.Resume()
+				defer r.session.probe.Pause()
 				return r.step(due, now)
 			}); err != nil {
 				return err
@@ -135,7 +136,8 @@ func (r *Recording) describe() Result {
 	s := r.session
 	out := r.out.status()
 	res := Result{
-		ID: r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
+		Version: resultVersion,
+		ID:      r.id, Conversation: r.conv.id, StartTime: r.startTime, EndReason: r.why,
 		Duration: out.written.Duration(), Chunks: slices.Clone(r.delivery.done),
 		Participants: r.people(), Stats: r.past.stats.plus(s.stats), Capture: r.captured,
 		Unwritten: r.past.unwritten.plus(out.missing.report()), Overload: r.past.overload.plus(s.overload),

@@ -177,7 +177,7 @@ func (l *leftover) finish() error {
 			return err
 		}
 	}
-	m.Ended = true
+	m.Ended, res.Version = true, resultVersion
 	if err := c.write(l.id, resultName, res); err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package callreel
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // EndReason says why a recording or a chunk ended.
 type EndReason string
@@ -52,8 +56,13 @@ type Chunk struct {
 	MetadataKey string `json:"metadataKey"`
 }
 
+// resultVersion is that of recording.json. What was written before it had one is
+// of version 1.
+const resultVersion = 1
+
 // Result is what a recording came to. It is final once the recording has ended.
 type Result struct {
+	Version      int       `json:"version,omitempty"` // of the format, in documents
 	ID           string    `json:"recordingId"`
 	Conversation string    `json:"conversationId"`
 	State        State     `json:"-"`
@@ -82,11 +91,26 @@ type Result struct {
 	Err error `json:"-"`
 }
 
+// UnmarshalJSON refuses what a later version of callreel has written.
+func (r *Result) UnmarshalJSON(doc []byte) error {
+	type plain Result
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(doc, &head); err != nil {
+		return err
+	}
+	if head.Version > resultVersion {
+		return fmt.Errorf("a result has version %d: %w", head.Version, errVersion)
+	}
+	return json.Unmarshal(doc, (*plain)(r))
+}
+
 // Stats counts what the recording did.
 type Stats struct {
-	Frames         int64 `json:"frames"`         // composed and encoded
+	Frames         int64 `json:"frames"`         // that were made
 	RepeatedFrames int64 `json:"repeatedFrames"` // of these, the picture is the one before
-	HeldFrames     int64 `json:"heldFrames"`     // of these, because the recorder could not keep up
+	HeldFrames     int64 `json:"heldFrames"`     // of these, because the recorder could not keep up; most are not in the file
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
 	// StepsDown and StepsUp count changes of the level of overload, and Overloaded
 	// is for how long there was one.

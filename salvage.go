@@ -120,19 +120,16 @@ func (l *leftover) strays(known []Chunk) []int {
 // finishFile finishes a media file, or says what that would give. One that is
 // finished stays as it is.
 func (l *leftover) finishFile(index int, dry bool) (info muxer.Info, err error) {
-	f, err := l.eng.spool.Open(l.id, mediaName(index))
+	f, err := l.eng.files.open(l.id, mediaName(index))
 	if err != nil {
 		return info, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	st, err := f.Stat()
-	if err != nil {
-		return info, err
-	}
+	size := l.eng.courier.size(l.id, mediaName(index))
 	if dry {
-		return muxer.Examine(f, st.Size())
+		return muxer.Examine(f, size)
 	}
-	return muxer.Finish(f, st.Size())
+	return muxer.Finish(f, size)
 }
 
 // chunk describes a file that nobody has described. It begins where the one before ends.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +125,83 @@ func count(t *testing.T, run Run, s Scenario, pictures uint64) {
 
 	if q.AllocsPerFrame > allocsPerFrame {
 		t.Errorf("%v: %v allocations for a frame", s, q.AllocsPerFrame)
+	}
+}
+
+// Another process sends over WebRTC, and another recorder records the same.
+func TestRealTimeAndPeers(t *testing.T) {
+	const seconds = 3
+	s := scenario(t, "synthetic/2/vp8/simulcast", seconds)
+	run, err := runner(t).Measure(t.Context(), []Scenario{s}, []string{Live, "ffmpeg:ultrafast", "nobody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, ok := run.find(s, Live)
+	q := live.Quality
+	if m := live.Median(); !ok || m.Cores <= 0 || m.Wall != 1 || m.Stages[stageThreads] <= 0 || m.Stages["encode"] <= 0 {
+		t.Errorf("%+v", live)
+	}
+	for stage, x := range live.Median().Stages {
+		if x < 0 {
+			t.Errorf("%v cores of %s", x, stage)
+		}
+	}
+	// A machine that is busy with other tests sends less, and stops late.
+	if q.Frames < 8*seconds || q.Packets < 200 || q.Decoded < 8*seconds || q.Sounds < 50 {
+		t.Errorf("%+v", q)
+	}
+	peer, ok := run.find(s, "ffmpeg:ultrafast")
+	if m := peer.Median(); !ok || m.Cores <= 0 || peer.Quality.SSIM < 0.9 || peer.Quality.BitRate < 1e5 {
+		t.Errorf("%+v", peer)
+	}
+	if nobody := run.Measurements[2]; !strings.Contains(nobody.Err, "nobody") || len(nobody.Samples) > 0 {
+		t.Errorf("%+v", nobody)
+	}
+}
+
+// A peer is measured between its marks, with all that it starts.
+func TestPeerIsMeasuredBetweenMarks(t *testing.T) {
+	const script = `#!/bin/sh
+spin() { end=$(($(date +%s) + 1)); while [ $(date +%s) -lt $end ]; do :; done; }
+spin; spin
+[ -n "$MARKS" ] && echo begin
+( spin )
+[ -n "$MARKS" ] && echo end
+echo "$BENCH_WIDTH $BENCH_SECONDS $BENCH_VARIANT" >"$BENCH_OUTPUT"
+`
+	dir := t.TempDir()
+	file := filepath.Join(dir, "peer.sh")
+	if err := os.WriteFile(file, []byte(script), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	p := peer{call: call{scenario: scenario(t, "meeting/9", 1)}, width: 1920}
+	var err error
+	if p.script, p.variant, err = openPeer(file+":x", dir); err != nil {
+		t.Fatal(err)
+	}
+	output := filepath.Join(dir, "out")
+	all, err := p.record(t.Context(), output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MARKS", "1")
+	part, err := p.record(t.Context(), output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part.Cores <= 0 || part.Wall >= all.Wall || part.Cores >= all.Cores {
+		t.Errorf("%+v between the marks, %+v in all", part, all)
+	}
+	if text, err := os.ReadFile(output); err != nil || string(text) != "1920 1 x\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for status, want := range map[string]error{"77": ErrMissing, "1": nil} {
+		if err := os.WriteFile(file, []byte("#!/bin/sh\nexit "+status+"\n"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.record(t.Context(), output); err == nil || want != nil && !errors.Is(err, want) {
+			t.Errorf("exit %s: %v", status, err)
+		}
 	}
 }
 

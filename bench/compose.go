@@ -49,17 +49,8 @@ func (j Job) compose(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	seconds := res.Duration.Seconds()
-	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS(), Stages: make(map[string]float64)}
-	spent := p.Spent()
-	used -= spent[probe.Replay]
-	s.Cores = used.Seconds() / seconds
-	for stage, d := range spent {
-		if stage != probe.Replay {
-			used -= d
-			s.Stages[stage.String()] = d.Seconds() / seconds
-		}
-	}
-	s.Stages[stageRuntime] = used.Seconds() / seconds
+	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS()}
+	s.spend(used, p.Spent())
 	return report{Sample: s}, nil
 }
 
@@ -175,7 +166,7 @@ func (j Job) reference(ctx context.Context) (rep report, err error) {
 	var ref reference
 	var count allocations
 	var failed error
-	half := int64(j.Scenario.Seconds) * 8 / 2
+	half := int64(j.Scenario.Seconds) * frameRate / 2
 	p := &probe.Probe{
 		Encoder: func(cfg codec.VideoEncoderConfig) { ref.Encoder = cfg },
 		Picture: func(n int64, canvas *image.YCbCr) {

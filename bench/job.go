@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"github.com/callreel/callreel"
 )
@@ -21,6 +22,10 @@ type Job struct {
 	Cache    string            `json:"cache"`
 	Dir      string            `json:"dir"` // empty, or with what a reference left there
 	Options  map[string]string `json:"options,omitempty"`
+	Command  []string          `json:"command,omitempty"`  // for further processes
+	Endpoint string            `json:"endpoint,omitempty"` // of the call, for those who send
+	// Recordings is how many there are at a time.
+	Recordings int `json:"recordings,omitempty"`
 	// Profile is the file for a CPU profile, if one is wanted.
 	Profile string `json:"profile,omitempty"`
 }
@@ -30,12 +35,16 @@ const (
 	jobCompose   = "compose"   // the capture through the pipeline, as quickly as can be
 	jobReference = "reference" // likewise; keeps the composition, and counts
 	jobFloor     = "floor"     // nothing but the codecs
+	jobLive      = "live"      // in real time, over WebRTC
+	jobSend      = "send"      // the other end of that
+	jobPaced     = "paced"     // several at a time, in real time, from the capture
 )
 
 // report is what a job comes to.
 type report struct {
 	Sample  Sample  `json:"sample"`
 	Quality Quality `json:"quality"`
+	Try     *Try    `json:"try,omitempty"`
 }
 
 // Work does the job in r and writes what comes of it to w: it is what a process
@@ -60,6 +69,12 @@ func (j Job) do(ctx context.Context) (report, error) {
 		return j.reference(ctx)
 	case jobFloor:
 		return j.floor(ctx)
+	case jobLive:
+		return j.live(ctx)
+	case jobSend:
+		return report{}, j.send(ctx)
+	case jobPaced:
+		return j.paced(ctx)
 	default:
 		return report{}, fmt.Errorf("bench: no job %q", j.Kind)
 	}
@@ -79,6 +94,8 @@ func (j Job) spawn(ctx context.Context, command []string) (report, error) {
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	var out, said bytes.Buffer
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &said
 	if err := cmd.Run(); err != nil {
 		return rep, fmt.Errorf("bench: %s of %v: %w: %s", j.Kind, j.Scenario, err, bytes.TrimSpace(said.Bytes()))

@@ -13,6 +13,7 @@ type Run struct {
 	Machine      Machine           `json:"machine"`
 	Libraries    map[string]string `json:"libraries"` // versions by name
 	Measurements []Measurement     `json:"measurements"`
+	Capacities   []Capacity        `json:"capacities,omitempty"`
 }
 
 // Machine is what measured. Figures of different machines can't be compared.
@@ -35,9 +36,9 @@ type Measurement struct {
 	Err string `json:"error,omitempty"`
 }
 
-// stageRuntime is what other threads than the one that records use: Go's
-// scheduler and memory, and whoever stores files.
-const stageRuntime = "runtime"
+// stageThreads is what other threads than the one that records use: Go's
+// scheduler and memory, whoever stores files, and in real time the network.
+const stageThreads = "other threads"
 
 // Sample is one process that recorded the call.
 type Sample struct {

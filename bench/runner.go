@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"maps"
 	"os"
@@ -16,10 +17,14 @@ import (
 	"github.com/callreel/callreel/internal/codec"
 )
 
+// frameRate is that of the recordings in frames/s.
+const frameRate = 8
+
 // Subjects that are built in.
 const (
 	Callreel = "callreel"
 	Floor    = "floor"
+	Live     = "live" // callreel in real time, over WebRTC
 )
 
 // Runner makes measurements.
@@ -40,10 +45,15 @@ type Runner struct {
 	Progress io.Writer
 }
 
+// NewRun returns one of this machine, this binary, and now, without results.
+func NewRun() Run {
+	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries()}
+}
+
 // Measure measures subjects with scenarios. What fails is in the results; the
 // error is ctx's, or that of the cache.
 func (r Runner) Measure(ctx context.Context, scenarios []Scenario, subjects []string) (Run, error) {
-	run := Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries()}
+	run := NewRun()
 	for _, s := range scenarios {
 		ms, err := r.scenario(ctx, s, subjects)
 		run.Measurements = append(run.Measurements, ms...)
@@ -148,24 +158,107 @@ func (b *round) measure(m *Measurement, n int) {
 }
 
 func (b *round) once(subject string, n int) (report, error) {
-	switch subject {
+	name, variant, _ := strings.Cut(subject, ":")
+	switch name {
 	case Callreel:
-		dir, err := scratch(b.dir)
-		if err != nil {
-			return report{}, err
-		}
-		j := b.job(jobCompose, dir)
-		if b.Profiles != "" && n == 0 {
-			j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+".pprof")
-		}
-		rep, err := j.spawn(b.ctx, b.Command)
-		rep.Quality = b.quality
-		return rep, err
+		return b.callreel(variant, n)
 	case Floor:
 		return b.job(jobFloor, b.ref).spawn(b.ctx, b.Command)
+	case Live:
+		return b.live(n)
 	default:
-		return report{}, fmt.Errorf("bench: no subject %q", subject)
+		return b.peer(subject, n)
 	}
+}
+
+// callreel measures the pipeline. A variant are options of the encoder, NAME=VALUE
+// with semicolons between them, besides those of the Runner.
+func (b *round) callreel(variant string, n int) (report, error) {
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return report{}, err
+	}
+	j := b.job(jobCompose, dir)
+	if j.Options, err = withOptions(b.Options, variant); err != nil {
+		return report{}, err
+	}
+	quality := b.quality
+	if variant != "" && n == 0 {
+		ref := j
+		ref.Kind = jobReference
+		rep, err := ref.spawn(b.ctx, b.Command)
+		if err != nil {
+			return rep, err
+		}
+		quality = rep.Quality
+		quality.Pictures = b.call.pictures()
+		if j.Dir, err = scratch(b.dir); err != nil {
+			return rep, err
+		}
+	}
+	if b.Profiles != "" && n == 0 {
+		j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+".pprof")
+	}
+	rep, err := j.spawn(b.ctx, b.Command)
+	rep.Quality = quality
+	return rep, err
+}
+
+// live measures callreel in real time.
+func (b *round) live(n int) (report, error) {
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return report{}, err
+	}
+	j := b.job(jobLive, dir)
+	j.Command = b.Command
+	if b.Profiles != "" && n == 0 {
+		j.Profile = filepath.Join(b.Profiles, strings.ReplaceAll(j.Scenario.String(), "/", "-")+"-live.pprof")
+	}
+	return j.spawn(b.ctx, b.Command)
+}
+
+func withOptions(options map[string]string, more string) (map[string]string, error) {
+	all := make(map[string]string)
+	maps.Copy(all, options)
+	for option := range strings.SplitSeq(more, ";") {
+		if option == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return nil, fmt.Errorf("bench: encoder option %q has no value", option)
+		}
+		all[name] = value
+	}
+	return all, nil
+}
+
+// peer measures another recorder, and what came of it the first time.
+func (b *round) peer(subject string, n int) (rep report, err error) {
+	inputs := filepath.Join(filepath.Dir(b.dir), "inputs")
+	if _, err := os.Stat(inputs); err != nil {
+		if _, err := scratch(inputs); err != nil {
+			return rep, err
+		}
+		if err := b.call.writeInputs(b.ctx, inputs); err != nil {
+			return rep, err
+		}
+	}
+	dir, err := scratch(b.dir)
+	if err != nil {
+		return rep, err
+	}
+	p := peer{inputs: inputs, call: b.call, bitRate: int64(b.quality.BitRate) - aacRate, width: 1920, height: 1080, rate: frameRate}
+	if p.script, p.variant, err = openPeer(subject, dir); err != nil {
+		return rep, err
+	}
+	output := filepath.Join(dir, "peer.mp4")
+	if rep.Sample, err = p.record(b.ctx, output); err != nil || n > 0 {
+		return rep, err
+	}
+	rep.Quality, err = p.quality(b.ctx, output)
+	return rep, err
 }
 
 // pictures counts those that all cameras and screens send, in all layers.
@@ -203,14 +296,17 @@ func libraries() map[string]string {
 	v := maps.Clone(codec.Versions())
 	v["go"] = runtime.Version()
 	enc, err := codec.NewVideoEncoder(codec.VideoEncoderConfig{
-		Encoder: "libx264", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8, GlobalHeader: true,
+		Encoder: "libx264", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8, Options: map[string]string{"tune": "zerolatency"},
 	})
 	if err != nil { // this libavcodec has none
 		return v
 	}
 	defer enc.Close()
-	if _, text, ok := strings.Cut(string(enc.Header()), "x264 - "); ok { // in the stream's SEI
-		v["libx264"], _, _ = strings.Cut(text, " - ")
+	packets, _ := enc.Encode(image.NewYCbCr(image.Rect(0, 0, 64, 64), image.YCbCrSubsampleRatio420), 0, true)
+	for _, p := range packets { // it says so in an SEI
+		if _, text, ok := strings.Cut(string(p.Data), "x264 - "); ok {
+			v["libx264"], _, _ = strings.Cut(text, " - ")
+		}
 	}
 	return v
 }

@@ -12,6 +12,20 @@ import (
 // Markdown writes the results as tables: what each subject needs, and where the
 // time goes.
 func (r Run) Markdown(w io.Writer) error {
+	if len(r.Capacities) > 0 {
+		return r.capacities(w)
+	}
+	if err := r.summary(w); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return r.stages(w)
+}
+
+// summary writes what each subject needs.
+func (r Run) summary(w io.Writer) error {
 	t := &table{}
 	t.row("scenario", "subject", "cores", "of the floor", "peak RSS, MiB", "Mbit/s", "SSIM", "decoded of sent")
 	for _, m := range r.Measurements {
@@ -27,10 +41,7 @@ func (r Run) Markdown(w io.Writer) error {
 		t.row(m.Scenario.String(), m.Subject, fmt.Sprintf("%.3f ± %.3f", med.Cores, m.spread()/2), ratio,
 			fmt.Sprint(med.PeakRSS>>20), number(q.BitRate/1e6, "%.2f"), number(q.SSIM, "%.4f"), share(q.Decoded, q.Pictures))
 	}
-	if err := t.write(w); err != nil {
-		return err
-	}
-	return r.stages(w)
+	return t.write(w)
 }
 
 // stages writes where the time goes, in milliseconds of CPU per recorded second.
@@ -41,7 +52,7 @@ func (r Run) stages(w io.Writer) error {
 			all = append(all, s.String())
 		}
 	}
-	all = append(all, stageRuntime)
+	all = append(all, stageThreads)
 	t := &table{}
 	t.row(append([]string{"ms per second", "subject"}, all...)...)
 	for _, m := range r.Measurements {
@@ -55,11 +66,22 @@ func (r Run) stages(w io.Writer) error {
 		}
 		t.row(row...)
 	}
-	if len(t.rows) == 1 {
-		return nil
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
+	return t.write(w)
+}
+
+// capacities writes how many recordings fit the machine.
+func (r Run) capacities(w io.Writer) error {
+	t := &table{}
+	t.row("scenario", "recordings at a time", "cores of all", "95 % of frames late by at most")
+	for _, c := range r.Capacities {
+		for _, try := range c.Tries {
+			if try.Recordings == c.Recordings {
+				t.row(c.Scenario.String(), fmt.Sprint(c.Recordings), fmt.Sprintf("%.2f", try.Cores), try.Lateness.String())
+			}
+		}
+		if c.Recordings == 0 {
+			t.row(c.Scenario.String(), "0", "", "")
+		}
 	}
 	return t.write(w)
 }

@@ -69,6 +69,9 @@ func (n *Node) open(dir string) (err error) {
 	if n.lock, err = lockDir(dir); err != nil {
 		return err
 	}
+	if err := checkVersion(filepath.Join(dir, versionFile)); err != nil {
+		return err
+	}
 	if n.id, err = nodeID(filepath.Join(dir, nodeIDFile)); err != nil {
 		return err
 	}

@@ -226,6 +226,9 @@ func (c *calls) recover(ctx context.Context, at time.Time) error {
 		if err := json.Unmarshal(r.Value, &call); err != nil {
 			return fmt.Errorf("control: call %q: %w", r.Key, err)
 		}
+		if call.Version > recordVersion {
+			return fmt.Errorf("control: call %q has version %d, and this program knows %d", r.Key, call.Version, recordVersion)
+		}
 		if call.Node == c.node {
 			c.open[call.Conversation] = &call
 		}

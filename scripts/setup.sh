@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the system packages that building callreel needs and that this
-# machine lacks; with --tests also what its tests call. Says what and why
-# first. Where nothing is missing it does nothing, and quickly.
+# machine lacks; with --tests also what its tests call, with --bench the
+# recorders that a bench compares with. Says what and why first. Where nothing is
+# missing it does nothing, and quickly.
 #
 # What is there is found by use (a tool in PATH, a library known to
 # pkg-config), not by package name, so a hand-built FFmpeg counts too.
@@ -57,6 +58,22 @@ have_browser() {
 	return 1
 }
 
+probe_bench() {
+	need ffmpeg "a bench makes calls with it, and it is a peer" command -v ffmpeg
+	need xvfb "a browser is filmed in it" command -v Xvfb
+	need gstreamer1.0-tools "GStreamer is a peer" command -v gst-launch-1.0
+	local plugin element
+	for plugin in base:compositor good:matroskademux bad:h264parse ugly:x264enc; do
+		element=${plugin#*:} plugin=${plugin%:*}
+		need "gstreamer1.0-plugins-$plugin" "it has $element" gst-inspect-1.0 --exists "$element"
+	done
+	need gstreamer1.0-libav "it has avenc_aac" gst-inspect-1.0 --exists avenc_aac
+	if ! have_browser && may_install chromium; then
+		missing+=(chromium)
+		say "chromium is missing: it is filmed"
+	fi
+}
+
 # may_install reports whether apt has a real package of that name, or has no
 # lists yet by which to tell.
 may_install() {
@@ -104,7 +121,10 @@ hints() {
 probe() {
 	missing=()
 	probe_build
-	if [[ ${1-} == --tests ]]; then probe_tests; fi
+	case ${1-} in
+	--tests) probe_tests ;;
+	--bench) probe_bench ;;
+	esac
 }
 
 if ! command -v "${GO:-go}" >/dev/null; then

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -29,8 +30,10 @@ func (s *Spool) lock(recording string) (*os.File, error) {
 		return nil, err
 	}
 	name := filepath.Join(s.path, recording)
-	if err := makeDir(name); err != nil {
-		return nil, err
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		if err := s.makeDir(recording); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -44,6 +47,19 @@ func (s *Spool) lock(recording string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// makeDir makes the directory of a recording, durably.
+func (s *Spool) makeDir(recording string) error {
+	if err := makeDir(s.path); err != nil {
+		return err
+	}
+	return s.in(func(root *os.Root) error {
+		if err := s.disk.Mkdir(root, recording); err != nil {
+			return err
+		}
+		return s.syncUp(root, ".")
+	})
 }
 
 // stillNamed makes sure that nobody has removed the directory meanwhile.

@@ -16,11 +16,17 @@ import (
 //
 // Recordings and files are named by a segment of a key; other names are refused
 // with [ErrKey]. Methods are safe for concurrent use.
-type Spool struct{ path string }
+type Spool struct {
+	path string
+	disk Disk
+}
 
 // NewSpool returns a spool in the directory path, which is made when it is
 // first needed; problems surface at first use.
-func NewSpool(path string) *Spool { return &Spool{path: path} }
+func NewSpool(path string) *Spool { return &Spool{path, system{}} }
+
+// On returns the same spool with another Disk.
+func (s *Spool) On(disk Disk) *Spool { return &Spool{s.path, disk} }
 
 // Create makes a file for reading and writing. It fails with fs.ErrExist if
 // there is one of that name. The name is durable, what is written is so after
@@ -31,14 +37,14 @@ func (s *Spool) Create(recording, name string) (*os.File, error) {
 	}
 	var f *os.File
 	err := s.in(func(root *os.Root) (err error) {
-		if err := root.MkdirAll(recording, dirMode); err != nil {
+		if err := s.disk.Mkdir(root, recording); err != nil {
 			return err
 		}
-		f, err = root.OpenFile(path.Join(recording, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+		f, err = s.disk.OpenFile(root, path.Join(recording, name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err != nil {
 			return err
 		}
-		return syncUp(root, recording)
+		return s.syncUp(root, recording)
 	}, recording, name)
 	if err != nil && f != nil {
 		err = errors.Join(err, f.Close())
@@ -54,36 +60,45 @@ func (s *Spool) Replace(recording, name string, content []byte) error {
 		return err
 	}
 	err := s.in(func(root *os.Root) error {
-		if err := root.MkdirAll(recording, dirMode); err != nil {
+		if err := s.disk.Mkdir(root, recording); err != nil {
 			return err
 		}
 		temp := path.Join(recording, temporary+name)
-		if err := writeIn(root, temp, content); err != nil {
-			_ = root.Remove(temp) // a full disk needs the room, and nobody the file
+		if err := s.write(root, temp, content); err != nil {
+			_ = s.disk.Remove(root, temp) // a full disk needs the room, and nobody the file
 			return err
 		}
-		if err := root.Rename(temp, path.Join(recording, name)); err != nil {
+		if err := s.disk.Rename(root, temp, path.Join(recording, name)); err != nil {
 			return err
 		}
-		return syncUp(root, recording)
+		return s.syncUp(root, recording)
 	}, recording, name)
 	return spoolFailed("replace", recording, name, err)
 }
 
-func writeIn(root *os.Root, name string, content []byte) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+func (s *Spool) write(root *os.Root, name string, content []byte) error {
+	f, err := s.disk.OpenFile(root, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(s.disk.Write(f, name, content), s.disk.Sync(f, name), f.Close())
+}
+
+// syncUp makes the entries of a directory, and it in those above it, durable.
+func (s *Spool) syncUp(root *os.Root, name string) error {
+	for {
+		if err := s.disk.SyncDir(root, name); err != nil || name == "." {
+			return err
+		}
+		name = path.Dir(name)
+	}
 }
 
 // Open opens a file for reading and writing.
 func (s *Spool) Open(recording, name string) (*os.File, error) {
 	var f *os.File
 	err := s.in(func(root *os.Root) (err error) {
-		f, err = root.OpenFile(path.Join(recording, name), os.O_RDWR, 0)
+		f, err = s.disk.OpenFile(root, path.Join(recording, name), os.O_RDWR)
 		return err
 	}, recording, name)
 	return f, spoolFailed("open", recording, name, err)
@@ -167,7 +182,7 @@ func (s *Spool) removeStored(recording, name string, stored map[string]Info) err
 		if st.Size() != receipt.Size {
 			return errUnconfirmed
 		}
-		return root.Remove(path.Join(recording, name))
+		return s.remove(root, recording, name)
 	}, recording, name)
 	return spoolFailed("remove", recording, name, err)
 }
@@ -177,7 +192,7 @@ func (s *Spool) removeStored(recording, name string, stored map[string]Info) err
 // file is no error.
 func (s *Spool) Discard(recording, name string) error {
 	err := s.in(func(root *os.Root) error {
-		return root.Remove(path.Join(recording, name))
+		return s.remove(root, recording, name)
 	}, recording, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return spoolFailed("discard", recording, name, err)
@@ -187,6 +202,15 @@ func (s *Spool) Discard(recording, name string) error {
 		return err
 	}
 	return s.removeDir(recording)
+}
+
+// remove deletes a file, durably: what is deleted after it, such as what
+// describes it, is not gone while it is there again.
+func (s *Spool) remove(root *os.Root, recording, name string) error {
+	if err := s.disk.Remove(root, path.Join(recording, name)); err != nil {
+		return err
+	}
+	return s.disk.SyncDir(root, recording)
 }
 
 // removeDir removes an empty directory. A crash may have left in it what was to
@@ -199,15 +223,15 @@ func (s *Spool) removeDir(recording string) error {
 		}
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), temporary) {
-				if err := root.Remove(path.Join(recording, e.Name())); err != nil {
+				if err := s.disk.Remove(root, path.Join(recording, e.Name())); err != nil {
 					return err
 				}
 			}
 		}
-		if err := root.Remove(recording); err != nil {
+		if err := s.disk.Remove(root, recording); err != nil {
 			return err
 		}
-		return syncUp(root, ".")
+		return s.syncUp(root, ".")
 	}, recording)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,13 +16,20 @@ import (
 // benchCmd measures what recording costs.
 type benchCmd struct {
 	Run     benchRunCmd     `cmd:"" help:"Measure: make calls of real footage, and record them."`
+	Report  benchReportCmd  `cmd:"" help:"Measure beside other recorders, and write docs/performance.md."`
+	Fit     benchFitCmd     `cmd:"" help:"Find out how many recordings this machine can make at a time."`
 	Compare benchCompareCmd `cmd:"" help:"Compare the results of two runs."`
 	Work    benchWorkCmd    `cmd:"" hidden:"" help:"Do one measurement, for run."`
 }
 
 type benchRunCmd struct {
-	Scenario      []string          `arg:"" optional:"" help:"Scenarios WORKLOAD/PARTICIPANTS/CODEC/LAYERS/CAMERAS; what is left out at the end is meeting/9/vp8/plain/on. None: all of the workload meeting."`
-	Subjects      []string          `help:"Who is to record, in turn." default:"callreel,floor"`
+	Scenario []string  `arg:"" optional:"" help:"Scenarios WORKLOAD/PARTICIPANTS/CODEC/LAYERS/CAMERAS; what is left out at the end is meeting/9/vp8/plain/on. None: all of the workload meeting."`
+	Subjects []string  `help:"Who is to record, in turn: callreel (or callreel:OPTION=VALUE;... of the encoder), floor, ffmpeg:PRESET, gstreamer:PRESET, browser:RATE, or the path of a script." default:"callreel,floor"`
+	How      measuring `embed:""`
+}
+
+// measuring is what all measurements have in common.
+type measuring struct {
 	Seconds       int               `help:"Length of the calls." default:"20"`
 	Repeat        int               `help:"How often each is measured." default:"3"`
 	JSON          string            `name:"json" help:"File for the results." placeholder:"FILE" type:"path"`
@@ -37,29 +45,100 @@ func (benchRunCmd) Help() string {
 
 // Run measures.
 func (c *benchRunCmd) Run(ctx context.Context, con console) error {
-	var scenarios []bench.Scenario
-	for _, name := range c.Scenario {
-		s, err := bench.ParseScenario(name, c.Seconds)
-		if err != nil {
-			return fault.Caller.Wrap(err)
-		}
-		scenarios = append(scenarios, s)
+	scenarios, err := c.How.scenarios(c.Scenario)
+	if err != nil {
+		return err
 	}
 	if len(scenarios) == 0 {
-		scenarios = bench.Scenarios(bench.Meeting, c.Seconds)
+		scenarios = bench.Scenarios(bench.Meeting, c.How.Seconds)
 	}
-	r, err := c.runner(con)
+	r, err := c.How.runner(con)
 	if err != nil {
 		return err
 	}
 	run, err := r.Measure(ctx, scenarios, c.Subjects)
-	if c.JSON != "" {
-		err = errors.Join(err, writeJSON(c.JSON, run))
-	}
-	return errors.Join(err, run.Markdown(con.out))
+	return errors.Join(err, c.How.keep(run), run.Markdown(con.out))
 }
 
-func (c *benchRunCmd) runner(con console) (bench.Runner, error) {
+type benchFitCmd struct {
+	Scenario []string  `arg:"" help:"Scenarios, as of run."`
+	How      measuring `embed:""`
+}
+
+// Run searches.
+func (c *benchFitCmd) Run(ctx context.Context, con console) error {
+	scenarios, err := c.How.scenarios(c.Scenario)
+	if err != nil {
+		return err
+	}
+	r, err := c.How.runner(con)
+	if err != nil {
+		return err
+	}
+	run := bench.NewRun()
+	for _, s := range scenarios {
+		found, err := r.Capacity(ctx, s)
+		if err != nil {
+			return err
+		}
+		run.Capacities = append(run.Capacities, found)
+	}
+	return errors.Join(c.How.keep(run), run.Markdown(con.out))
+}
+
+type benchReportCmd struct {
+	Output string    `short:"o" help:"File to write." default:"docs/performance.md" placeholder:"FILE" type:"path"`
+	From   string    `help:"Measure nothing: write the report of these results." placeholder:"FILE" type:"existingfile"`
+	How    measuring `embed:""`
+}
+
+// Run measures and writes.
+func (c *benchReportCmd) Run(ctx context.Context, con console) (err error) {
+	var run bench.Run
+	if c.From != "" {
+		run, err = readRun(c.From)
+	} else {
+		run, err = c.measure(ctx, con)
+	}
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := run.WriteReport(&page); err != nil {
+		return err
+	}
+	return fault.Caller.Wrap(os.WriteFile(c.Output, page.Bytes(), 0o666))
+}
+
+func (c *benchReportCmd) measure(ctx context.Context, con console) (bench.Run, error) {
+	r, err := c.How.runner(con)
+	if err != nil {
+		return bench.Run{}, err
+	}
+	run, err := r.Report(ctx, c.How.Seconds)
+	return run, errors.Join(err, c.How.keep(run))
+}
+
+func (c *measuring) scenarios(names []string) (all []bench.Scenario, err error) {
+	for _, name := range names {
+		s, err := bench.ParseScenario(name, c.Seconds)
+		if err != nil {
+			return nil, fault.Caller.Wrap(err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// keep writes the results if there is a file for them.
+func (c *measuring) keep(run bench.Run) error {
+	if c.JSON == "" {
+		return nil
+	}
+	return writeJSON(c.JSON, run)
+}
+
+func (c *measuring) runner(con console) (bench.Runner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return bench.Runner{}, err

@@ -54,6 +54,7 @@ type Probe struct {
 	Label bool
 
 	stage  Stage
+	counts bool          // between Resume and Pause
 	since  time.Duration // CPU time of the thread
 	spent  [Stages]time.Duration
 	labels [Stages]context.Context
@@ -70,11 +71,19 @@ func From(ctx context.Context) *Probe {
 	return p
 }
 
-// Resume begins to count: the goroutine, which must be locked to its thread, has
-// used its time elsewhere.
+// Resume begins to count: from now on the goroutine is locked to its thread.
 func (p *Probe) Resume() {
 	if p != nil {
-		p.since = cpu.Thread()
+		p.counts, p.since = true, cpu.Thread()
+	}
+}
+
+// Pause ends what Resume began. What is done until the next Resume may be done
+// on several threads, and is not counted.
+func (p *Probe) Pause() {
+	if p != nil {
+		p.Enter(p.stage)
+		p.counts = false
 	}
 }
 
@@ -84,9 +93,12 @@ func (p *Probe) Enter(s Stage) (was Stage) {
 	if p == nil {
 		return Other
 	}
-	now := cpu.Thread()
-	p.spent[p.stage] += now - p.since
-	was, p.stage, p.since = p.stage, s, now
+	if p.counts {
+		now := cpu.Thread()
+		p.spent[p.stage] += now - p.since
+		p.since = now
+	}
+	was, p.stage = p.stage, s
 	if p.Label {
 		p.label(s)
 	}
@@ -117,7 +129,7 @@ func (p *Probe) Composed(frame int64, canvas *image.YCbCr) {
 	p.Enter(was)
 }
 
-// Spent returns the time of each stage up to the last Enter.
+// Spent returns the time of each stage up to the last Enter or Pause.
 func (p *Probe) Spent() map[Stage]time.Duration {
 	spent := make(map[Stage]time.Duration)
 	for s, d := range p.spent {

@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// reportSubjects are those of the first table of a report.
+var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25"}
+
+// Plan is what a report is made of: some scenarios with all subjects, the others
+// with callreel and the floor only.
+func Plan(seconds int) (all, few []Scenario, subjects []string) {
+	for _, name := range []string{"meeting/9/vp8/plain", "meeting/9/vp8/temporal", "meeting/9/vp8/simulcast", "motion/9/vp8/temporal"} {
+		s, _ := ParseScenario(name, seconds) // they are good: a test reads the plan
+		all = append(all, s)
+	}
+	for _, s := range Scenarios(Meeting, seconds) {
+		if !slices.Contains(all, s) {
+			few = append(few, s)
+		}
+	}
+	return all, few, slices.Clone(reportSubjects)
+}
+
+// Report measures the plan, the scenarios with all subjects first.
+func (r Runner) Report(ctx context.Context, seconds int) (Run, error) {
+	all, few, subjects := Plan(seconds)
+	run, err := r.Measure(ctx, all, subjects)
+	if err != nil {
+		return run, err
+	}
+	rest, err := r.Measure(ctx, few, []string{Callreel, Floor})
+	run.Measurements = append(run.Measurements, rest.Measurements...)
+	if err != nil {
+		return run, err
+	}
+	for _, name := range []string{"meeting/9/vp8/temporal", "meeting/9/vp8/temporal/audio"} {
+		s, _ := ParseScenario(name, seconds)
+		c, err := r.Capacity(ctx, s)
+		if err != nil {
+			return run, err
+		}
+		run.Capacities = append(run.Capacities, c)
+	}
+	return run, nil
+}
+
+//go:embed report.md
+var reportText string
+
+// WriteReport writes docs/performance.md.
+func (r Run) WriteReport(w io.Writer) error {
+	var main, others Run
+	for _, m := range r.Measurements {
+		if r.peered(m.Scenario) {
+			main.Measurements = append(main.Measurements, m)
+		} else {
+			others.Measurements = append(others.Measurements, m)
+		}
+	}
+	var parts [5]strings.Builder
+	for _, err := range []error{
+		main.summary(&parts[0]), main.stages(&parts[1]), r.targets(&parts[2]), others.Markdown(&parts[3]), r.capacities(&parts[4]),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	var about strings.Builder
+	fmt.Fprintf(&about, "%s, commit %.12s, on %s with %v cores, %d GiB, %s; ", r.Time.Format("2 January 2006"), r.Commit,
+		r.Machine.CPU, r.Machine.Cores, r.Machine.Memory>>30, r.Machine.Kernel)
+	about.WriteString(r.versions())
+	_, err := strings.NewReplacer(
+		"{{about}}", about.String(), "{{peers}}", parts[0].String(), "{{stages}}", parts[1].String(),
+		"{{targets}}", parts[2].String(), "{{scenarios}}", parts[3].String(), "{{capacity}}", parts[4].String(),
+	).WriteString(w, reportText)
+	return err
+}
+
+// peered reports whether others than callreel and the floor recorded a scenario.
+func (r Run) peered(s Scenario) bool {
+	return slices.ContainsFunc(r.Measurements, func(m Measurement) bool {
+		return m.Scenario == s && m.Subject != Callreel && m.Subject != Floor && m.Subject != Live
+	})
+}
+
+// versions lists those of the libraries.
+func (r Run) versions() string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(r.Libraries)) {
+		version := r.Libraries[name]
+		if !strings.Contains(version, strings.TrimPrefix(name, "lib")) {
+			version = name + " " + version
+		}
+		all = append(all, version)
+	}
+	return strings.Join(all, ", ")
+}

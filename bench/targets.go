@@ -1,0 +1,94 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// target is something that is to be reached: a figure of a run that is to be at
+// most so much.
+type target struct {
+	what   string
+	most   float64
+	figure func(Run) (float64, bool)
+}
+
+func targets() []target {
+	all := []target{}
+	add := func(most float64, what string, figure func(Run) (float64, bool)) {
+		all = append(all, target{what, most, figure})
+	}
+	for _, n := range []int{4, 9, 16} {
+		add(1.08, fmt.Sprintf("to the floor, %d participants, temporal layers", n), coresTo(fmt.Sprintf("meeting/%d/vp8/temporal", n), Floor))
+	}
+	add(0.60, "to FFmpeg veryfast, plain VP8", coresTo("meeting/9/vp8/plain", "ffmpeg:veryfast"))
+	add(0.40, "to FFmpeg veryfast, temporal layers", coresTo("meeting/9/vp8/temporal", "ffmpeg:veryfast"))
+	add(0.40, "to FFmpeg veryfast, simulcast", coresTo("meeting/9/vp8/simulcast", "ffmpeg:veryfast"))
+	add(0.20, "to the filmed browser, 9 participants", coresTo("meeting/9/vp8/temporal", "browser:25"))
+	add(0.40, "cores, 9 cameras with temporal layers", cores("meeting/9/vp8/temporal", Callreel))
+	add(1.6, "49 participants to 9, simulcast", func(r Run) (float64, bool) {
+		many, ok1 := cores("meeting/49/vp8/simulcast", Callreel)(r)
+		nine, ok2 := cores("meeting/9/vp8/simulcast", Callreel)(r)
+		return many / nine, ok1 && ok2
+	})
+	add(0.02, "cores, 9 who take turns, no camera, DTX", cores("meeting/9/vp8/temporal/audio", Callreel))
+	add(0.05, "cores, everybody's camera is off", cores("meeting/9/vp8/temporal/off", Callreel))
+	add(0.05, "cores, a still slide is shared", cores("meeting/9/vp8/temporal/slide", Callreel))
+	add(200, "MiB of RSS, 9 participants", func(r Run) (float64, bool) {
+		m, ok := r.named("meeting/9/vp8/temporal", Callreel)
+		return float64(m.Median().PeakRSS >> 20), ok
+	})
+	add(0, "allocations per frame, packets included, 9 participants", func(r Run) (float64, bool) {
+		m, ok := r.named("meeting/9/vp8/temporal", Callreel)
+		return m.Quality.AllocsPerFrame, ok
+	})
+	return all
+}
+
+func cores(scenario, subject string) func(Run) (float64, bool) {
+	return func(r Run) (float64, bool) {
+		m, ok := r.named(scenario, subject)
+		return m.Median().Cores, ok
+	}
+}
+
+// coresTo is callreel's cores to those of another subject.
+func coresTo(scenario, subject string) func(Run) (float64, bool) {
+	return func(r Run) (float64, bool) {
+		ours, ok1 := r.named(scenario, Callreel)
+		theirs, ok2 := r.named(scenario, subject)
+		return ours.Median().Cores / theirs.Median().Cores, ok1 && ok2
+	}
+}
+
+// named finds a measurement by the scenario's name, whatever its length.
+func (r Run) named(name, subject string) (Measurement, bool) {
+	for _, m := range r.Measurements {
+		if strings.HasPrefix(m.Scenario.String()+"/", name+"/") && m.Subject == subject {
+			want, err := ParseScenario(name, m.Scenario.Seconds)
+			if err == nil && want == m.Scenario {
+				return r.find(want, subject)
+			}
+		}
+	}
+	return Measurement{}, false
+}
+
+// targets writes what is to be reached, and what was.
+func (r Run) targets(w io.Writer) error {
+	t := &table{}
+	t.row("", "at most", "measured", "")
+	for _, x := range targets() {
+		figure, ok := x.figure(r)
+		measured, verdict := "not measured", ""
+		if ok {
+			measured, verdict = fmt.Sprintf("%.3g", figure), "not met"
+			if figure <= x.most {
+				verdict = "met"
+			}
+		}
+		t.row(x.what, fmt.Sprint(x.most), measured, verdict)
+	}
+	return t.write(w)
+}
