@@ -26,7 +26,7 @@ long := ^TestLong
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: help setup setup-tests build demo test chaos lint fmt fuzz powerloss bench bench-report clean
+.PHONY: help setup setup-tests build demo test chaos soak overload lint fmt fuzz powerloss bench bench-report clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +35,17 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 	bin/callreel demo
 
 test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
-	@$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)"
+	@status=0; \
+	[ "$${CI:-}" != true ] || scripts/fuzz.sh 30s || status=1; \
+	$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)" || status=1; \
+	exit $$status
 
 chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
 	$(GO) test ./e2e -run '^TestChaos$$' -count=1 -timeout 3h -v -chaos.kills=$(KILLS) -chaos.seed=$(SEED)
+
+soak: setup-tests ## a call of 24 hours in virtual time, 1000 recordings, and 30 minutes with nine people
+	$(GO) test . -run '^TestLong(Call|Cycles)$$' -count=1 -timeout 3h -v -soak=24h -cycles=1000
+	$(GO) test ./e2e -run '^TestSoak$$' -count=1 -timeout 1h -v -soak=30m -soak.cycles=1000
 
 build: setup ## build bin/callreel
 	$(GO) build -buildvcs=$(buildvcs) -o bin/ ./cmd/callreel
@@ -71,6 +78,9 @@ bench: setup ## run the benchmarks that match BENCH (all)
 bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
 	@scripts/setup.sh --bench
 	bin/callreel bench report --json bin/bench.json
+
+overload: setup ## record twice what this machine carries, and check that no sound is lost
+	$(GO) test -tags=nolibopusfile,overload -run TestLiveOverload -v -timeout 30m .
 
 clean: ## remove what make built
 	rm -rf bin

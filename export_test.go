@@ -122,7 +122,7 @@ func (e *Engine) Burden(cost func(drawn bool, level int) time.Duration) {
 		err := work()
 		for _, r := range e.Recordings() {
 			took := cost(r.session.draw, r.session.ladder.level)
-			time.Sleep(took)
+			<-time.After(took)
 			return took, err
 		}
 		return 0, err

@@ -9,6 +9,11 @@ import (
 	"github.com/callreel/callreel/internal/timebase"
 )
 
+// unlimited returns a conversation whose participants keep to all limits.
+func unlimited() *Conversation {
+	return &Conversation{eng: &Engine{cfg: Config{Limits: Limits{Packets: maxBitRate, BitRate: maxBitRate}}}}
+}
+
 // What came before a pause is not lost because it waits for a packet that did not.
 func TestDrainGivesUpGaps(t *testing.T) {
 	codec, err := ingest.CodecByMime("audio/opus")
@@ -17,7 +22,7 @@ func TestDrainGivesUpGaps(t *testing.T) {
 	}
 	m := newMember(ingest.Participant{ID: "ann"}, 0, gate{from: 0, until: never})
 	l := &layer{
-		member: m, codec: codec, track: &track{ended: never}, clock: m.sync.NewMap(48000),
+		member: m, conv: unlimited(), codec: codec, track: &track{ended: never}, clock: m.sync.NewMap(48000),
 		receiver: ingest.NewReceiver(ingest.ReceiverConfig{Codec: codec}),
 	}
 	f := feed{layer: l}

@@ -25,10 +25,15 @@ type output struct {
 	frameLen timebase.Ticks
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
-	first    int64   // number of the first frame
-	coded    int64   // that of the next one to come out of the encoder
-	pcm      []int16 // less than a frame of AAC
-	samples  int64   // position of pcm
+	first    int64         // number of the first frame
+	given    []int64       // those that the encoder has got, from that which comes out next on
+	newest   int64         // of these, also if it has come out
+	held     *muxer.Sample // that came out, until it is known how long it lasts
+	forward  bool          // the newest given is not a B-frame
+	gap      bool          // frames were left out since the newest key frame
+	key      int64         // number of that
+	pcm      []int16       // less than a frame of AAC
+	samples  int64         // position of pcm
 	open     openChunk
 	probe    *probe.Probe
 	*writer
@@ -68,7 +73,7 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 	pos := from.position(cfg)
 	o := &output{
 		cfg: cfg, frameLen: cfg.frameLen(),
-		first: from.frame, coded: from.frame, samples: from.sample(cfg),
+		first: from.frame, key: from.frame, samples: from.sample(cfg),
 		open: openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
 		writer: &writer{
 			files: files, interval: cfg.SyncInterval,
@@ -135,18 +140,58 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 }
 
 // video encodes frame n.
-func (o *output) video(canvas *image.YCbCr, n int64) error {
+func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
 	if err != nil {
 		return err
 	}
+	key := cut || n == o.first
+	if n-o.key >= int64(keyInterval/o.frameLen) { // the encoder counts those that it is given
+		o.key, key = n, key || o.gap
+	}
+	if of == repeated && !key && o.mayOmit(n) {
+		o.gap = true
+		return nil
+	}
+	if key {
+		o.key, o.gap = n, false
+	}
+	if err := o.release(n); err != nil {
+		return err
+	}
+	o.given, o.newest = append(o.given, n), n
+	o.forward = key || of != usual
+	encode := o.venc.EncodeForward
+	if of == usual || key {
+		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
+	}
 	was := o.probe.Enter(probe.EncodeVideo)
-	packets, err := o.venc.Encode(canvas, n, cut || n == o.first)
+	packets, err := encode(canvas, n)
 	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
 	return o.writeVideo(packets)
+}
+
+// frameKind says what a frame is like.
+type frameKind int
+
+const (
+	usual    frameKind = iota
+	sparse             // those after it may be repeated
+	repeated           // the picture is that of the frame before
+)
+
+// longestOmission is how long a picture may last: longer, and a crash would take
+// more, as the encoder looks ahead by a number of pictures.
+const longestOmission = timebase.Second / 2
+
+// mayOmit reports whether frame n may be left out, so that the one before lasts
+// longer: nothing that is shown before it may be coded after it.
+func (o *output) mayOmit(n int64) bool {
+	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == "libx264"
+	return told && o.forward && timebase.Ticks(n+1-o.newest)*o.frameLen <= longestOmission
 }
 
 // rotate begins a new chunk at pos if the open one is full, or if there is none
@@ -187,25 +232,41 @@ func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err erro
 	return true, o.asked(o.trying(func() error { return o.begin(pos) })).failed
 }
 
+// writeVideo takes what comes out of the encoder. Frames are decoded as far from
+// each other as they are shown, in the order in which the encoder got them.
+// Encoders disagree on the DTS of a stream that ends within the delay.
 func (o *output) writeVideo(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
-		s := muxer.Sample{
+		n := o.given[0]
+		o.given = o.given[1:]
+		o.held = &muxer.Sample{
 			Data: avc.ConvertByteStreamToNaluSample(p.Data),
 			PTS:  p.PTS * int64(o.frameLen),
-			// Encoders disagree on the DTS of a stream that ends within the delay.
-			DTS:      (o.coded - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
-			Duration: int64(o.frameLen),
-			Key:      p.Key,
+			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
+			Key:  p.Key,
 		}
-		o.open.video = timebase.Ticks(o.coded) * o.frameLen
-		o.open.add(o.open.video, len(s.Data))
-		o.coded++
-		if err := o.put(len(s.Data), func() error { return o.putVideo(s) }); err != nil {
+		if len(o.given) == 0 { // the next is not known yet
+			return nil
+		}
+		if err := o.release(o.given[0]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// release writes the sample that is held back, which lasts until frame next.
+func (o *output) release(next int64) error {
+	if o.held == nil {
+		return nil
+	}
+	s, delay := *o.held, int64(o.venc.DecodeDelay())*int64(o.frameLen)
+	o.held = nil
+	s.Duration = next*int64(o.frameLen) - delay - s.DTS
+	o.open.video = timebase.Ticks(s.DTS + delay)
+	o.open.add(o.open.video, len(s.Data))
+	return o.put(len(s.Data), func() error { return o.putVideo(s) })
 }
 
 // add counts a sample.
@@ -258,18 +319,18 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 func (o *output) finish(frames int64) ([]doneChunk, error) {
 	var errs []error
 	if frames > o.first {
-		errs = append(errs, o.flushVideo(), o.flushAudio())
+		errs = append(errs, o.flushVideo(frames), o.flushAudio())
 	}
 	o.stop()
 	o.perform(func() { errs = append(errs, o.end(timebase.Ticks(frames)*o.frameLen)) })
 	return o.done(), errors.Join(errs...)
 }
 
-func (o *output) flushVideo() error {
+func (o *output) flushVideo(frames int64) error {
 	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
 	o.probe.Enter(was)
-	return errors.Join(o.writeVideo(packets), err)
+	return errors.Join(o.writeVideo(packets), o.release(frames), err)
 }
 
 // flushAudio pads the last frame with silence, which the file's end cuts off.

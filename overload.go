@@ -98,6 +98,17 @@ func (s *session) look(at timebase.Ticks) {
 	}
 }
 
+// frameKind tells the output what this frame is like, with a fresh picture or not.
+func (s *session) frameKind(fresh bool) frameKind {
+	switch {
+	case s.ladder.level == levelFull:
+		return usual
+	case fresh:
+		return sparse
+	}
+	return repeated
+}
+
 // pictureRate is how many new pictures a second are made.
 func (s *session) pictureRate() int {
 	return max(1, s.cfg.FrameRate/s.ladder.divisor(s.cfg.FrameRate))

@@ -1,8 +1,11 @@
 package callreel_test
 
 import (
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,7 +82,36 @@ func onBusyMachine(t *testing.T, length time.Duration, loads ...load) *busyMachi
 		}
 	})
 	b.movie = decode(t, r.file(b.res.Chunks[0]), small)
+	b.frames = everyFrame(t, r.file(b.res.Chunks[0]), b.frames, int(b.res.Duration/frame))
 	return b
+}
+
+// everyFrame repeats the pictures of a file for as long as they last: of those
+// that the ladder left out it has none. None is longer than half a second.
+func everyFrame(t *testing.T, file string, pictures [][]byte, frames int) (all [][]byte) {
+	t.Helper()
+	times := strings.Fields(ffprobe(t, file, "-select_streams", "v", "-show_entries", "frame=pts_time"))
+	if len(times) != len(pictures) {
+		t.Fatalf("%d pictures, %d times", len(pictures), len(times))
+	}
+	for i, text := range append(times, strconv.FormatFloat(float64(frames)/8, 'f', -1, 64)) {
+		at, err := strconv.ParseFloat(strings.Trim(text, ","), 64)
+		n := int(math.Round(at * 8))
+		if err != nil || math.Abs(at*8-float64(n)) > 0.001 {
+			t.Fatalf("a picture at %q s", text)
+		}
+		if lasts := n - len(all); i > 0 && (lasts < 1 || lasts > 4) {
+			t.Errorf("the picture before %v s lasts %d frames", at, lasts)
+		}
+		for i > 0 && len(all) < n {
+			all = append(all, pictures[i-1])
+		}
+	}
+	length, err := strconv.ParseFloat(strings.Trim(ffprobe(t, file, "-select_streams", "v", "-show_entries", "stream=duration"), ","), 64)
+	if want := float64(frames) / 8; err != nil || math.Abs(length-want) > 0.001 {
+		t.Errorf("the video lasts %v s, want %v", length, want)
+	}
+	return all
 }
 
 // soundIsWhole checks that all that was said is heard, where it belongs, and that

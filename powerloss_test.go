@@ -35,15 +35,15 @@ func lossyRecording(t *testing.T, disk *lossyDisk, set func(*callreel.RecordingC
 	ann.noVideo = true
 	leave := d.join(ann)
 	rec := d.start(cfg)
-	time.Sleep(4 * time.Second)
+	<-time.After(4 * time.Second)
 	if err := rec.Pause(t.Context()); err != nil {
 		t.Error(err)
 	}
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	if err := rec.Resume(t.Context()); err != nil {
 		t.Error(err)
 	}
-	time.Sleep(8 * time.Second)
+	<-time.After(8 * time.Second)
 	d.store.set(willing)
 	if _, err := rec.Stop(context.Background()); err != nil {
 		t.Error(err)

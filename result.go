@@ -108,9 +108,9 @@ func (r *Result) UnmarshalJSON(doc []byte) error {
 
 // Stats counts what the recording did.
 type Stats struct {
-	Frames         int64 `json:"frames"`         // composed and encoded
+	Frames         int64 `json:"frames"`         // that were made
 	RepeatedFrames int64 `json:"repeatedFrames"` // of these, the picture is the one before
-	HeldFrames     int64 `json:"heldFrames"`     // of these, because the recorder could not keep up
+	HeldFrames     int64 `json:"heldFrames"`     // of these, because the recorder could not keep up; most are not in the file
 	LateTicks      int64 `json:"lateTicks"`      // frames composed more than a frame's duration after they were due
 	// StepsDown and StepsUp count changes of the level of overload, and Overloaded
 	// is for how long there was one.

@@ -298,28 +298,33 @@ func (s *session) conclude(h *health, l *layer, r TrackReport) {
 // repeats the picture before it.
 func (s *session) pictureAt(pos, at timebase.Ticks) error {
 	s.stats.Frames++
+	fresh := false
 	if s.draw {
-		if err := s.compose(pos, at); err != nil {
+		var err error
+		if fresh, err = s.compose(pos, at); err != nil {
 			return err
 		}
 	} else {
 		s.examine(pos)
-		s.stats.RepeatedFrames++
 		s.stats.HeldFrames++
 	}
+	if !fresh {
+		s.stats.RepeatedFrames++
+	}
 	s.probe.Composed(s.frame, s.canvas)
-	return s.out.video(s.canvas, s.frame)
+	return s.out.video(s.canvas, s.frame, s.frameKind(fresh))
 }
 
 // compose draws the picture of the frame at position pos, local time at.
-func (s *session) compose(pos, at timebase.Ticks) error {
+// fresh says that it is not the one before.
+func (s *session) compose(pos, at timebase.Ticks) (fresh bool, err error) {
 	s.tiles, s.views = s.tiles[:0], s.views[:0]
 	s.seat(at)
 	for i := range s.seats {
 		s.addTiles(&s.seats[i], pos, at)
 	}
 	if err := s.arrange(); err != nil {
-		return err
+		return false, err
 	}
 	s.examine(pos)
 	s.probe.Enter(probe.Compose)
@@ -327,15 +332,12 @@ func (s *session) compose(pos, at timebase.Ticks) error {
 	s.probe.Enter(probe.Other)
 	switch {
 	case errors.Is(err, compositor.ErrDuplicateKey) || errors.Is(err, compositor.ErrLayout):
-		return fmt.Errorf("compose frame %d: %w", s.frame, err)
+		return false, fmt.Errorf("compose frame %d: %w", s.frame, err)
 	case err != nil: // of one participant's picture, in whose place is the avatar
 		s.log.Warn("a picture can't be drawn", "frame", s.frame, "error", err)
 	}
 	s.canvas = canvas
-	if len(changed) == 0 {
-		s.stats.RepeatedFrames++
-	}
-	return nil
+	return len(changed) > 0, nil
 }
 
 // mixTo mixes and encodes the sound between two positions.

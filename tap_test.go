@@ -62,7 +62,7 @@ func newTapRig(t *testing.T, file captureFile) tapRig {
 		t.Fatal(err)
 	}
 	m := newMember(ingest.Participant{ID: "ann"}, clock.now(), gate{})
-	r.layer = &layer{info: ingest.TrackInfo{ID: "camera/video", MimeType: "video/VP8", ClockRate: 90000}, member: m}
+	r.layer = &layer{info: ingest.TrackInfo{ID: "camera/video", MimeType: "video/VP8", ClockRate: 90000}, member: m, conv: unlimited()}
 	r.join(m)
 	r.open(r.layer, clock.now())
 	return r
@@ -201,7 +201,7 @@ func TestCaptureHasNoRedundancyOfAPause(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.track, l.clock = &track{ended: never}, l.member.sync.NewMap(48000)
+		l.codec, l.track, l.clock = codec, &track{ended: never}, l.member.sync.NewMap(48000)
 		l.receiver = ingest.NewReceiver(ingest.ReceiverConfig{Codec: codec, Payloads: types})
 		const packet = 20 * timebase.Millisecond
 		l.member.gate = gate{from: 3 * packet, until: never, tap: r.tap}

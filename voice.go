@@ -32,6 +32,7 @@ type voice struct {
 	mixer   *mixer.Mixer
 	in      *mixer.Input
 	next    int64 // position in the mix of the next sample
+	former  int64 // where the inputs end that others took over from
 	held    int64 // samples of the mix that rate holds back
 	rtp     int64 // timestamp that follows the last packet
 	frame   int64 // samples of the mix in the last packet
@@ -91,7 +92,10 @@ func (v *voice) play(u ingest.Unit, pos, room int64) {
 		v.stop()
 		return
 	}
-	v.bridge(u, pos)
+	if !v.bridge(u, pos) {
+		v.stats.withheld++
+		return
+	}
 	var pcm []float32
 	err := v.budget.spend(func() (err error) {
 		pcm, err = v.dec.Decode(u.Data)
@@ -149,8 +153,9 @@ func (v *voice) clock(n int64) int64 {
 }
 
 // bridge prepares for a packet: it conceals what was lost before it, steers
-// towards where it belongs, or starts anew there.
-func (v *voice) bridge(u ingest.Unit, pos int64) {
+// towards where it belongs, or starts anew there. It reports false for sound of a
+// time that has been heard twice already: what is heard more often drowns out the others.
+func (v *voice) bridge(u ingest.Unit, pos int64) bool {
 	gap := timebase.Convert(u.RTP-v.rtp, timebase.Rate(v.feed.layer.info.ClockRate), mixRate)
 	if v.running && u.Lost > 0 && gap > 0 && gap <= maxConceal {
 		v.conceal(gap-gap%concealStep, u.Data)
@@ -160,19 +165,24 @@ func (v *voice) bridge(u ingest.Unit, pos int64) {
 	if v.running && gap <= slack && gap >= -slack && off <= jump && off >= -jump {
 		v.offsets.add(off)
 		v.rate.SetDrift(v.steer.drift(off, v.frame))
-		return
+		return true
+	}
+	if pos < min(v.next, v.former) {
+		return false
 	}
 	if v.running && u.Lost > 0 {
 		v.missing.add(ticks(v.next+v.held), ticks(pos))
 	}
 	v.stop()
 	v.start(pos)
+	return true
 }
 
 // start begins at pos. Where that is before the end of what is written, which
 // must not be cut off in mid-wave, another input takes over.
 func (v *voice) start(pos int64) {
 	if pos < v.next {
+		v.former = v.next
 		v.in.Remove()
 		v.in = v.mixer.Add()
 	}

@@ -1,12 +1,14 @@
 package control_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/cluster"
 	"github.com/callreel/callreel/control"
 	"github.com/callreel/callreel/ingest"
@@ -47,6 +49,32 @@ func TestCallsOutliveACrash(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same goes for a call whose process alone has crashed.
+func TestCallOutlivesItsProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hooks{}
+		r := makeRig(t, t.TempDir(), cluster.InMemory(), func(c *control.Config) { c.Webhooks.Transport = h })
+		r.do("PUT", "/subscriptions/all", `{"endpoint":"https://hook.test/","signingKey":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}`)
+		tell := func(what callreel.EventType, call string, err error) {
+			ann := callreel.ParticipantInfo{ID: "ann", Joined: time.Now()}
+			r.server.Observe(callreel.Event{Type: what, Time: time.Now(), Conversation: "room", Call: call, Participant: &ann, Err: err})
+		}
+		tell(callreel.CallStarted, "first", nil)
+		tell(callreel.ParticipantJoined, "first", nil)
+		time.Sleep(time.Second)
+		tell(callreel.CallEnded, "first", errors.New("crashed"))
+		time.Sleep(10 * time.Second)
+		tell(callreel.CallStarted, "second", nil)
+		tell(callreel.ParticipantJoined, "second", nil)
+		time.Sleep(5 * time.Minute)
+		want := "Started ParticipantAdded ParticipantRemoved ParticipantAdded"
+		checkCall(t, h, want)
+		tell(callreel.CallEnded, "second", errors.New("crashed"))
+		time.Sleep(2*time.Minute + time.Second)
+		checkCall(t, h, want+" ParticipantRemoved Ended")
+	})
 }
 
 // checkCall checks what was told of the only call, which comes in any order.

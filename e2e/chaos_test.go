@@ -23,8 +23,8 @@ var (
 // What is promised whenever a process is killed.
 const (
 	// chaosLoss is how much of what a recording said that it had recorded is not
-	// in its files at most: a second of the encoder's lookahead and a fragment.
-	chaosLoss = 3500 * time.Millisecond
+	// in its files at most.
+	chaosLoss = 2 * time.Second
 	// chaosResume is how long after a kill a recording goes on at most.
 	chaosResume = 5 * time.Second
 	// chaosPatience is for how long a request is repeated while there is no server.

@@ -81,6 +81,7 @@ type findings struct {
 	acknowledged, inFiles    time.Duration
 	gaps                     time.Duration
 	losses, resumes          []time.Duration // by recording and kill
+	unfinished               []time.Duration // what had happened and was in no file yet, likewise
 	stops                    int             // just after a kill
 	beeps, heard             int
 	distinct, requests       int
@@ -165,6 +166,9 @@ func (c *chaos) checkCourse(f *findings, r course) {
 		kept := r.length()
 		if out, ok := r.around(k.at); ok {
 			kept = r.position(out.from)
+			if s.state == "active" && (i == 0 || c.kills[i-1].at.Before(out.from)) {
+				f.unfinished = append(f.unfinished, k.at.Sub(out.from))
+			}
 		}
 		lost := max(0, s.position-kept)
 		f.acknowledged += lost
@@ -283,8 +287,9 @@ func (f *findings) table(c *chaos) string {
 	row("recordings", "%d", f.recordings)
 	row("acknowledged", "%.1f s", f.acknowledged.Seconds())
 	row("in files", "%.1f s", f.inFiles.Seconds())
-	row("lost by a recording in a kill", "at most %.2f s, %.2f s on average; %.1f s in all", largest(f.losses).Seconds(), mean0(f.losses).Seconds(), sum(f.losses).Seconds())
-	row("gaps", "%.1f s", f.gaps.Seconds())
+	row("lost of what was acknowledged, by a recording in a kill", "at most %.2f s; %.2f s in all", largest(f.losses).Seconds(), sum(f.losses).Seconds())
+	row("happened before a kill and in no file yet", "%.2f s on average, at most %.2f s", mean0(f.unfinished).Seconds(), largest(f.unfinished).Seconds())
+	row("gaps in all", "%.1f s", f.gaps.Seconds())
 	row("goes on after", "%.2f s on average, at most %.2f s", mean0(f.resumes).Seconds(), largest(f.resumes).Seconds())
 	row("stops within a second of a kill", "%d, all obeyed", f.stops)
 	row("files that decode cleanly", "%d of %d", f.clean, f.files)

@@ -48,7 +48,7 @@ func newPrey(t *testing.T, flags ...string) *prey {
 	address := quietAddress(t)
 	p.url = "http://" + address
 	p.args = append([]string{
-		"serve", "--dev", "--listen", address, "--data", p.data, "--size", "640x360", "--rate-limit=-1",
+		"serve", "--dev", "--listen", address, "--data", p.data, "--size", "640x360", "--rate-limit=-1", "--admission=off",
 	}, flags...)
 	t.Cleanup(p.end)
 	return p

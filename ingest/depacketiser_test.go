@@ -410,3 +410,27 @@ func fuzzReceiver(t *testing.T, r *Receiver, in []byte) {
 		t.Fatalf("%d packets left", r.buf.count)
 	}
 }
+
+// Hundreds of large parameter sets are not put before each IDR picture.
+func TestParameterSetsAreBounded(t *testing.T) {
+	d := newTestDepacketiser(t, "video/H264", "")
+	for n := range 128 {
+		// Number 127 + n as Exp-Golomb, of SPS 0.
+		nal := append([]byte{0x68, 1, byte(n)<<1 | 1}, make([]byte, 1000)...)
+		if err := d.add(nal, nil); err != nil {
+			t.Fatal(err)
+		}
+		d.drop()
+	}
+	h := d.(*h264)
+	if len(h.sets.pps) < 10 || h.sets.bytes > maxParameterSets {
+		t.Fatalf("%d parameter sets of %d bytes", len(h.sets.pps), h.sets.bytes)
+	}
+	sum := 0
+	for _, p := range h.sets.pps {
+		sum += len(p.nal)
+	}
+	if sum != h.sets.bytes {
+		t.Errorf("%d bytes of parameter sets, counted as %d", sum, h.sets.bytes)
+	}
+}

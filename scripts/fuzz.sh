@@ -1,19 +1,33 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for the time given (10s), one after
-# the other, and goes on after a failure to tell all that fail.
+# Fuzzes every fuzz target of the module for the time given (10s), as many at a
+# time as there are processors, each on one. Prints a line for each target, goes
+# on after a failure to tell all that fail, and prints what failed: the input
+# that did is then in the testdata of its package, and is a seed from then on.
 set -euo pipefail
 
 time=${1:-10s}
-failed=()
+go=${GO:-go}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-while IFS=: read -r file line; do
-	target=${line#func }
-	target=${target%%(*}
-	echo "== $(dirname "$file") $target"
-	"${GO:-go}" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$(dirname "$file")" || failed+=("$target")
-done < <(grep -r --include='*_test.go' '^func Fuzz' . | sort)
+# fuzz runs one target of a package, whose test binary is built already.
+fuzz() {
+	local dir=$1 target=$2 out=$work/$2.${1//\//_}.log status=ok
+	(cd "$dir" && "$work/${dir//\//_}.test" -test.run "^$target\$" -test.fuzz "^$target\$" -test.fuzztime "$time" \
+		-test.fuzzminimizetime 5s -test.parallel 1 -test.fuzzcachedir "$work/cache/$dir" -test.timeout 10m) >"$out" 2>&1 || status=FAILED
+	printf '%-6s %-18s %-22s %s\n' "$status" "$dir" "$target" "$(grep -o 'execs: [0-9]*' "$out" | tail -1)"
+	if [ "$status" != ok ]; then
+		cat "$out"
+		touch "$work/failed"
+	fi
+}
 
-if ((${#failed[@]})); then
-	echo "failed: ${failed[*]}"
-	exit 1
-fi
+targets=$(grep -r --include='*_test.go' '^func Fuzz' . | sed 's|^\./||; s|/[^/]*:func | |; s|(.*||' | sort)
+for dir in $(cut -d' ' -f1 <<<"$targets" | uniq); do
+	"$go" test -c -fuzz . -o "$work/${dir//\//_}.test" "./$dir"
+	mkdir -p "$work/cache/$dir"
+done
+export time work
+export -f fuzz
+xargs -P "$(nproc)" -L 1 bash -c 'fuzz "$0" "$1"' <<<"$targets"
+[ ! -e "$work/failed" ]

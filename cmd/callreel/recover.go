@@ -57,6 +57,9 @@ func (c *recoverCmd) Run(ctx context.Context, con console) (err error) {
 	return c.with(ctx, con, w, store, func(r *recovery) error { return r.run() })
 }
 
+// dyingTime is how long the processes of a server may take to end after it has.
+const dyingTime = 2 * time.Second
+
 // place is what was named.
 type place struct {
 	spool  string
@@ -124,7 +127,16 @@ func (c *recoverCmd) with(ctx context.Context, con console, p place, store *buck
 		return err
 	}
 	defer func() { err = errors.Join(err, r.eng.Close(context.WithoutCancel(ctx))) }()
+	r.await()
 	return do(r)
+}
+
+// await waits for processes of a server that was just killed. What is in use after
+// that is told where it is met.
+func (r *recovery) await() {
+	ctx, cancel := context.WithTimeout(r.ctx, dyingTime)
+	defer cancel()
+	_ = r.eng.AwaitSpool(ctx)
 }
 
 // hear is told what happens to recordings.

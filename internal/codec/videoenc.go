@@ -37,7 +37,7 @@ static void cr_plane(uint8_t *dst, int dst_stride, const uint8_t *src, int src_s
 	av_image_copy_plane(dst, dst_stride, src, src_stride, w, h);
 }
 
-static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, int key) {
+static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, enum AVPictureType type) {
 	AVFrame *f = e->frame;
 	int rc = f->buf[0] ? av_frame_make_writable(f) : av_frame_get_buffer(f, 0);
 	if (rc < 0) return rc;
@@ -46,7 +46,7 @@ static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uin
 	cr_plane(f->data[1], f->linesize[1], u, cs, cw, ch);
 	cr_plane(f->data[2], f->linesize[2], v, cs, cw, ch);
 	f->pts = pts;
-	f->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+	f->pict_type = type;
 	return avcodec_send_frame(e->ctx, f);
 }
 */
@@ -170,6 +170,20 @@ func (e *VideoEncoder) DecodeDelay() int { return int(e.c.ctx.has_b_frames) }
 // Encode encodes one picture with a presentation time in frames and returns
 // what is ready, in decode order. Key forces a key frame (an IDR in H.264).
 func (e *VideoEncoder) Encode(img *image.YCbCr, pts int64, key bool) ([]Packet, error) {
+	if key {
+		return e.encode(img, pts, C.AV_PICTURE_TYPE_I)
+	}
+	return e.encode(img, pts, C.AV_PICTURE_TYPE_NONE)
+}
+
+// EncodeForward is Encode for a picture that is coded before all that are shown
+// after it, so that the next one may be shown at any time: no B-frame, where the
+// encoder lets itself be told (libx264 does).
+func (e *VideoEncoder) EncodeForward(img *image.YCbCr, pts int64) ([]Packet, error) {
+	return e.encode(img, pts, C.AV_PICTURE_TYPE_P)
+}
+
+func (e *VideoEncoder) encode(img *image.YCbCr, pts int64, kind C.enum_AVPictureType) ([]Packet, error) {
 	if e.c == nil {
 		return nil, ErrClosed
 	}
@@ -177,7 +191,7 @@ func (e *VideoEncoder) Encode(img *image.YCbCr, pts int64, key bool) ([]Packet, 
 		return nil, fmt.Errorf("codec: picture of %v in an encoder for %v", img.Rect.Size(), e.size)
 	}
 	y, u, v := planes(img)
-	rc := C.cr_venc_send(e.c, y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), boolInt(key))
+	rc := C.cr_venc_send(e.c, y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), kind)
 	runtime.KeepAlive(img)
 	if rc < 0 {
 		return nil, avError("encode video", rc)
