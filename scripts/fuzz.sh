@@ -22,9 +22,9 @@ fuzz() {
 	fi
 }
 
-targets=$(grep -r --include='*_test.go' '^func Fuzz' . | sed 's|^\./||; s|/[^/]*:func | |; s|(.*||' | sort)
+targets=$(grep -r --include='*_test.go' '^func Fuzz' . | sed 's|/[^/]*:func | |; s|(.*||' | sort)
 for dir in $(cut -d' ' -f1 <<<"$targets" | uniq); do
-	"$go" test -c -fuzz . -o "$work/${dir//\//_}.test" "./$dir"
+	"$go" test -c -fuzz . -o "$work/${dir//\//_}.test" "$dir"
 	mkdir -p "$work/cache/$dir"
 done
 export time work
