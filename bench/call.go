@@ -116,9 +116,7 @@ const transit = 20 * time.Millisecond
 // captured returns the file with the packets of the call as a recorder would
 // have captured them, which it makes if it is not in the cache.
 func (c call) captured(cache string) (string, error) {
-	s := c.scenario
-	file := filepath.Join(cache, "calls", fmt.Sprintf("%s-%d-%s-%s-%s-%ds-r%d.pcapng",
-		s.Workload, s.Participants, s.Codec, s.Layers, s.Cameras, s.Seconds, recipe))
+	file := c.scenario.capture(cache)
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		return file, err
 	}
@@ -127,6 +125,12 @@ func (c call) captured(cache string) (string, error) {
 		return "", err
 	}
 	return file, keep(file, data)
+}
+
+// capture is the name of that file.
+func (s Scenario) capture(cache string) string {
+	return filepath.Join(cache, "calls", fmt.Sprintf("%s-%d-%s-%s-%s-%ds-r%d.pcapng",
+		s.Workload, s.Participants, s.Codec, s.Layers, s.Cameras, s.Seconds, recipe))
 }
 
 func (c call) capture() ([]byte, error) {

@@ -102,15 +102,6 @@ func search(fits func(n int) (bool, error)) (int, error) {
 // paced makes several recordings at a time in real time, in one process, as a
 // server does; what arrives is read from the capture as it comes due.
 func (j Job) paced(ctx context.Context) (rep report, err error) {
-	c, err := makeCall(ctx, j.Cache, j.Scenario)
-	if err != nil {
-		return rep, err
-	}
-	file, err := c.captured(j.Cache)
-	if err != nil {
-		return rep, err
-	}
-	c = call{}
 	engine, err := callreel.New(callreel.Config{
 		Storage: storage.Dir(filepath.Join(j.Dir, "store")), Spool: filepath.Join(j.Dir, "spool"),
 	})
@@ -125,7 +116,7 @@ func (j Job) paced(ctx context.Context) (rep report, err error) {
 	for i := range results {
 		// Their frames are not due all at the same time.
 		phase := time.Duration(i) * time.Second / frameRate / time.Duration(j.Recordings)
-		all.Go(func() { results[i], errs[i] = j.pace(ctx, engine, file, i, phase) })
+		all.Go(func() { results[i], errs[i] = j.pace(ctx, engine, i, phase) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -142,8 +133,8 @@ func (j Job) paced(ctx context.Context) (rep report, err error) {
 }
 
 // pace makes one of several recordings.
-func (j Job) pace(ctx context.Context, engine *callreel.Engine, file string, i int, phase time.Duration) (_ callreel.Result, err error) {
-	f, err := os.Open(file)
+func (j Job) pace(ctx context.Context, engine *callreel.Engine, i int, phase time.Duration) (_ callreel.Result, err error) {
+	f, err := os.Open(j.Scenario.capture(j.Cache))
 	if err != nil {
 		return callreel.Result{}, err
 	}

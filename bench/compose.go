@@ -25,15 +25,6 @@ import (
 // compose measures the pipeline: packets of the capture in, file out. The
 // pictures come out as fast as the machine can, by the code that records calls.
 func (j Job) compose(ctx context.Context) (report, error) {
-	c, err := makeCall(ctx, j.Cache, j.Scenario)
-	if err != nil {
-		return report{}, err
-	}
-	file, err := c.captured(j.Cache)
-	if err != nil {
-		return report{}, err
-	}
-	c = call{} // the packets come from the file
 	p := &probe.Probe{Label: j.Profile != ""}
 	stop, err := profile(j.Profile)
 	if err != nil {
@@ -43,7 +34,7 @@ func (j Job) compose(ctx context.Context) (report, error) {
 	defer runtime.UnlockOSThread()
 	runtime.GC()
 	began, before := time.Now(), cpu.Process()
-	res, err := j.play(probe.With(ctx, p), file, nil)
+	res, err := j.play(probe.With(ctx, p), nil)
 	took, used := time.Since(began), cpu.Process()-before
 	if err := errors.Join(err, stop()); err != nil {
 		return report{}, err
@@ -72,9 +63,10 @@ func profile(name string) (stop func() error, err error) {
 	}, nil
 }
 
-// play composes a capture into j.Dir. through may wrap the script.
-func (j Job) play(ctx context.Context, file string, through func(callreel.Script) (callreel.Script, error)) (_ callreel.Result, err error) {
-	f, err := os.Open(file)
+// play composes the capture, which is there, into j.Dir. through may wrap the
+// script.
+func (j Job) play(ctx context.Context, through func(callreel.Script) (callreel.Script, error)) (_ callreel.Result, err error) {
+	f, err := os.Open(j.Scenario.capture(j.Cache))
 	if err != nil {
 		return callreel.Result{}, err
 	}
@@ -150,14 +142,6 @@ func preload(s callreel.Script) (callreel.Script, error) {
 // reference composes the call once more and keeps each frame as it was before it
 // was encoded. Allocations are counted in the second half, from one frame to another.
 func (j Job) reference(ctx context.Context) (rep report, err error) {
-	c, err := makeCall(ctx, j.Cache, j.Scenario)
-	if err != nil {
-		return rep, err
-	}
-	file, err := c.captured(j.Cache)
-	if err != nil {
-		return rep, err
-	}
 	f, err := os.Create(filepath.Join(j.Dir, compositionFile))
 	if err != nil {
 		return rep, err
@@ -176,7 +160,7 @@ func (j Job) reference(ctx context.Context) (rep report, err error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	res, err := j.play(probe.With(ctx, p), file, preload)
+	res, err := j.play(probe.With(ctx, p), preload)
 	if err := errors.Join(err, failed); err != nil {
 		return rep, err
 	}

@@ -4,21 +4,40 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/callreel/callreel/internal/cpu"
 )
 
-// peakRSS returns the most memory that this process has had, in bytes.
+// peakRSS returns the most memory that this process has had, in bytes. Not by
+// getrusage: there it begins with that of the process that started this one.
 func peakRSS() int64 {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+	data, _ := os.ReadFile("/proc/self/status") // none leaves it unknown
+	return kilobytes(data, "VmHWM:")
+}
+
+// kilobytes finds a line of a file of /proc, and returns its value in bytes.
+func kilobytes(data []byte, name string) int64 {
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// load returns the machine's load over the last minute.
+func load() float64 {
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) != nil {
 		return 0
 	}
-	return u.Maxrss << 10
+	const scale = 1 << 16
+	return float64(s.Loads[0]) / scale
 }
 
 // thisMachine describes it.

@@ -10,6 +10,8 @@ import (
 
 func peakRSS() int64 { return 0 }
 
+func load() float64 { return 0 }
+
 func thisMachine() Machine {
 	return Machine{CPU: runtime.GOARCH, Cores: cpu.Cores(), Kernel: runtime.GOOS}
 }

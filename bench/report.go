@@ -73,9 +73,13 @@ func (r Run) WriteReport(w io.Writer) error {
 		}
 	}
 	var about strings.Builder
-	fmt.Fprintf(&about, "%s, commit %.12s, on %s with %v cores, %d GiB, %s; ", r.Time.Format("2 January 2006"), r.Commit,
-		r.Machine.CPU, r.Machine.Cores, r.Machine.Memory>>30, r.Machine.Kernel)
+	about.WriteString(r.Time.Format("2 January 2006"))
+	if r.Commit != "" {
+		fmt.Fprintf(&about, ", commit %.12s", r.Commit)
+	}
+	fmt.Fprintf(&about, ", on %s with %v cores, %d GiB, %s; ", r.Machine.CPU, r.Machine.Cores, r.Machine.Memory>>30, r.Machine.Kernel)
 	about.WriteString(r.versions())
+	about.WriteString(r.conditions())
 	_, err := strings.NewReplacer(
 		"{{about}}", about.String(), "{{peers}}", parts[0].String(), "{{stages}}", parts[1].String(),
 		"{{targets}}", parts[2].String(), "{{scenarios}}", parts[3].String(), "{{capacity}}", parts[4].String(),
@@ -88,6 +92,26 @@ func (r Run) peered(s Scenario) bool {
 	return slices.ContainsFunc(r.Measurements, func(m Measurement) bool {
 		return m.Scenario == s && m.Subject != Callreel && m.Subject != Floor && m.Subject != Live
 	})
+}
+
+// conditions says what the figures are worth.
+func (r Run) conditions() string {
+	if len(r.Measurements) == 0 {
+		return ""
+	}
+	least, most := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
+	for _, m := range r.Measurements {
+		if m.Err == "" {
+			least = min(least, len(m.Samples))
+		}
+		most = max(most, m.Scenario.Seconds)
+	}
+	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", most, least)
+	const quiet = 0.5
+	if r.Load > quiet {
+		text += fmt.Sprintf(". **The machine had other work (a load of %.1f when it began): these figures are rough**", r.Load)
+	}
+	return text
 }
 
 // versions lists those of the libraries.

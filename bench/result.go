@@ -8,12 +8,15 @@ import (
 
 // Run is a set of measurements that were made one after the other on one machine.
 type Run struct {
-	Time         time.Time         `json:"time"`
-	Commit       string            `json:"commit"` // of callreel; ends with + if files were changed
-	Machine      Machine           `json:"machine"`
-	Libraries    map[string]string `json:"libraries"` // versions by name
-	Measurements []Measurement     `json:"measurements"`
-	Capacities   []Capacity        `json:"capacities,omitempty"`
+	Time      time.Time         `json:"time"`
+	Commit    string            `json:"commit"` // of callreel; ends with + if files were changed
+	Machine   Machine           `json:"machine"`
+	Libraries map[string]string `json:"libraries"` // versions by name
+	// Load is how many processes wanted a processor when the run began, on average
+	// over a minute: figures are only as good as the machine was idle.
+	Load         float64       `json:"load"`
+	Measurements []Measurement `json:"measurements"`
+	Capacities   []Capacity    `json:"capacities,omitempty"`
 }
 
 // Machine is what measured. Figures of different machines can't be compared.

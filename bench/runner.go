@@ -47,7 +47,7 @@ type Runner struct {
 
 // NewRun returns one of this machine, this binary, and now, without results.
 func NewRun() Run {
-	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries()}
+	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries(), Load: load()}
 }
 
 // Measure measures subjects with scenarios. What fails is in the results; the

@@ -51,11 +51,5 @@ func descends(parents map[int]int, id, pid int) bool {
 // proportionalSize returns a process's share of memory.
 func proportionalSize(pid int) int64 {
 	data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup") // none: it has ended
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
-			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
+	return kilobytes(data, "Pss:")
 }

@@ -88,15 +88,15 @@ func (c *benchFitCmd) Run(ctx context.Context, con console) error {
 
 type benchReportCmd struct {
 	Output string    `short:"o" help:"File to write." default:"docs/performance.md" placeholder:"FILE" type:"path"`
-	From   string    `help:"Measure nothing: write the report of these results." placeholder:"FILE" type:"existingfile"`
+	From   []string  `help:"Measure nothing: write the report of these results." placeholder:"FILE" type:"existingfile"`
 	How    measuring `embed:""`
 }
 
 // Run measures and writes.
 func (c *benchReportCmd) Run(ctx context.Context, con console) (err error) {
 	var run bench.Run
-	if c.From != "" {
-		run, err = readRun(c.From)
+	if len(c.From) > 0 {
+		run, err = readRuns(c.From)
 	} else {
 		run, err = c.measure(ctx, con)
 	}
@@ -186,6 +186,23 @@ func (c *benchCompareCmd) Run(con console) error {
 		return err
 	}
 	return bench.CompareMarkdown(con.out, a, b)
+}
+
+// readRuns takes several results of one machine together.
+func readRuns(files []string) (all bench.Run, err error) {
+	for i, file := range files {
+		run, err := readRun(file)
+		if err != nil {
+			return all, err
+		}
+		if i > 0 {
+			run.Measurements = append(all.Measurements, run.Measurements...)
+			run.Capacities = append(all.Capacities, run.Capacities...)
+			run.Load = max(run.Load, all.Load)
+		}
+		all = run
+	}
+	return all, nil
 }
 
 func readRun(file string) (run bench.Run, err error) {

@@ -129,7 +129,7 @@ func (p *Pool) note(s status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, rec := range s.Recordings {
-		if r := p.recordings[rec.Result.ID]; r != nil && !r.ended {
+		if r := p.recordings[rec.Result.Document.ID]; r != nil && !r.ended {
 			r.last = rec
 		}
 	}

@@ -240,7 +240,7 @@ func (p *Pool) running() []*recording {
 		}
 	}
 	slices.SortFunc(all, func(a, b *recording) int {
-		return a.last.Result.StartTime.Compare(b.last.Result.StartTime)
+		return a.last.Result.Document.StartTime.Compare(b.last.Result.Document.StartTime)
 	})
 	return all
 }

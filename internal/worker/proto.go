@@ -96,16 +96,15 @@ type recordingStatus struct {
 
 // result is a Result with what its documents leave out, but for the report.
 type result struct {
-	callreel.Result
-
-	State callreel.State `json:"state"`
-	Err   *problem       `json:"error,omitempty"`
+	Document callreel.Result `json:"document"` // not embedded: its form in JSON is its own
+	State    callreel.State  `json:"state"`
+	Err      *problem        `json:"error,omitempty"`
 }
 
 func wireResult(r callreel.Result) result { return result{r, r.State, newProblem(r.Err)} }
 
 func (r *result) result() callreel.Result {
-	res := r.Result
+	res := r.Document
 	res.State, res.Err = r.State, r.Err.err()
 	return res
 }
