@@ -99,7 +99,7 @@ func TestLongCall(t *testing.T) {
 			if n%3 == 1 {
 				r.pause(rec, 30*time.Second)
 			}
-			time.Sleep(begin.Add(time.Duration(n+1) * round).Sub(time.Now()))
+			time.Sleep(time.Until(begin.Add(time.Duration(n+1) * round)))
 			if n == 1 {
 				early = weigh(t)
 			}
@@ -117,7 +117,7 @@ func TestLongCall(t *testing.T) {
 			t.Errorf("%v of %v, %+v", res.Duration, want, res.Stats)
 		}
 		report, err := json.Marshal(res.Report)
-		if max := 64<<10 + int(*soakLength/round)*4<<10; err != nil || len(report) > max {
+		if most := 64<<10 + int(*soakLength/round)*4<<10; err != nil || len(report) > most {
 			t.Errorf("the report has %d bytes, more than %d, %v", len(report), max, err)
 		}
 	})

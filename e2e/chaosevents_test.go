@@ -83,7 +83,7 @@ func (c *chaos) untold(courses []course) (left []string) {
 		}
 	}
 	for _, r := range courses {
-		id := r.Recording.ID
+		id := r.ID
 		if !files[id] && len(r.Chunks) > 0 {
 			left = append(left, "the files of "+id)
 		}

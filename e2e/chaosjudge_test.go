@@ -111,7 +111,7 @@ func (c *chaos) judge(seed uint64) {
 	c.checkEvents(f, courses)
 	c.t.Run("files", func(t *testing.T) {
 		for _, r := range courses {
-			t.Run(r.Recording.ID, func(t *testing.T) {
+			t.Run(r.ID, func(t *testing.T) {
 				t.Parallel()
 				c.checkFiles(t, f, r)
 			})
@@ -151,15 +151,15 @@ func (c *chaos) checkList() {
 func (c *chaos) checkCourse(f *findings, r course) {
 	c.t.Helper()
 	if r.State != "completed" || !c.mayEnd(r) {
-		c.t.Errorf("recording %s is %s, %s: asked for at %v, to stop at %v", r.Recording.ID, r.State, r.EndReason, r.asked, r.stopAt)
+		c.t.Errorf("recording %s is %s, %s: asked for at %v, to stop at %v", r.ID, r.State, r.EndReason, r.asked, r.stopAt)
 	}
 	if end := r.end(); end.After(r.stoppedBy.Add(stopDelay)) || r.EndReason == "Stopped" && end.Before(r.stopAt.Add(-frameTime)) {
-		c.t.Errorf("recording %s ends at %v, and was stopped at %v to %v", r.Recording.ID, end, r.stopAt, r.stoppedBy)
+		c.t.Errorf("recording %s ends at %v, and was stopped at %v to %v", r.ID, end, r.stopAt, r.stoppedBy)
 	}
 	f.inFiles += r.length()
 	f.acknowledged += r.length()
 	for i, k := range c.kills {
-		s, known := k.last[r.Recording.ID]
+		s, known := k.last[r.ID]
 		if !known || i > 0 && c.kills[i-1].at.After(s.at) || k.at.After(r.stoppedBy) {
 			continue // what it said before an earlier kill was lost then
 		}
@@ -174,7 +174,7 @@ func (c *chaos) checkCourse(f *findings, r course) {
 		f.acknowledged += lost
 		f.losses = append(f.losses, lost)
 		if lost > chaosLoss {
-			c.t.Errorf("recording %s lost %v when a %s was killed with %v at %v: it said that it had %v", r.Recording.ID, lost, k.what, k.signal, k.at, s.position)
+			c.t.Errorf("recording %s lost %v when a %s was killed with %v at %v: it said that it had %v", r.ID, lost, k.what, k.signal, k.at, s.position)
 		}
 		if r.stopAt.After(k.at) && r.stopAt.Before(k.at.Add(time.Second)) {
 			f.stops++
@@ -208,9 +208,9 @@ func (c *chaos) checkGap(f *findings, r course, g client.Pause) {
 	}
 	switch after := s.to.Sub(killed); {
 	case killed.IsZero():
-		c.t.Errorf("recording %s has a gap without a kill: %+v", r.Recording.ID, g)
+		c.t.Errorf("recording %s has a gap without a kill: %+v", r.ID, g)
 	case after > chaosResume:
-		c.t.Errorf("recording %s goes on %v after the kill at %v", r.Recording.ID, after, killed)
+		c.t.Errorf("recording %s goes on %v after the kill at %v", r.ID, after, killed)
 		fallthrough
 	default:
 		if after > 0 { // else the last kill came in a pause behind the gap

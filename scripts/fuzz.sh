@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Fuzzes every fuzz target of the module for the time given (10s), as many at a
-# time as there are processors, each on one. Prints a line for each target, goes
-# on after a failure to tell all that fail, and prints what failed: the input
-# that did is then in the testdata of its package, and is a seed from then on.
+# Fuzzes every fuzz target of the module for the time given (10s), twice as many
+# at a time as there are processors. Prints a line for each target, goes on after
+# a failure to tell all that fail, and prints what failed: the input that did is
+# then in the testdata of its package, and is a seed from then on.
 set -euo pipefail
 
 time=${1:-10s}
@@ -29,5 +29,5 @@ for dir in $(cut -d' ' -f1 <<<"$targets" | uniq); do
 done
 export time work
 export -f fuzz
-xargs -P "$(nproc)" -L 1 bash -c 'fuzz "$0" "$1"' <<<"$targets"
+xargs -P "$((2 * $(nproc)))" -L 1 bash -c 'fuzz "$0" "$1"' <<<"$targets"
 [ ! -e "$work/failed" ]
