@@ -118,7 +118,7 @@ func TestLongCall(t *testing.T) {
 		}
 		report, err := json.Marshal(res.Report)
 		if most := 64<<10 + int(*soakLength/round)*4<<10; err != nil || len(report) > most {
-			t.Errorf("the report has %d bytes, more than %d, %v", len(report), max, err)
+			t.Errorf("the report has %d bytes, more than %d, %v", len(report), most, err)
 		}
 	})
 }
