@@ -9,9 +9,9 @@ import (
 	"github.com/callreel/callreel/internal/simulate"
 )
 
-// TestSync decodes what arrives and holds it against the sender reports: strips
+// TestLongSync decodes what arrives and holds it against the sender reports: strips
 // tell the time that the reports do, and each second begins with flash and beep.
-func TestSync(t *testing.T) {
+func TestLongSync(t *testing.T) {
 	t.Parallel()
 	c := newCall(t)
 	epoch := time.Now().Add(-time.Hour)
