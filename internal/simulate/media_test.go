@@ -9,9 +9,9 @@ import (
 	"github.com/callreel/callreel/internal/simulate"
 )
 
-// TestLongSync decodes what arrives and holds it against the sender reports: strips
+// TestSync decodes what arrives and holds it against the sender reports: strips
 // tell the time that the reports do, and each second begins with flash and beep.
-func TestLongSync(t *testing.T) {
+func TestSync(t *testing.T) {
 	t.Parallel()
 	c := newCall(t)
 	epoch := time.Now().Add(-time.Hour)
