@@ -30,6 +30,7 @@ probe_build() {
 	need libavcodec-dev "decodes video, encodes H.264 and AAC" pkg-config --exists 'libavcodec >= 59.37'
 	need libavutil-dev "the pictures and samples of libavcodec" pkg-config --exists libavutil
 	need libswscale-dev "scales and converts pictures" pkg-config --exists libswscale
+	need libyuv-dev "shrinks pictures" "${cc[@]}" -E -include libyuv.h -x c /dev/null # it has no pkg-config file
 }
 
 probe_tests() {
@@ -112,9 +113,9 @@ install_missing() {
 
 hints() {
 	say "there is no way to install packages here (apt-get, as root or with sudo). Elsewhere:"
-	say "  Debian, Ubuntu  apt-get install gcc libc6-dev pkg-config libopus-dev libavcodec-dev libavutil-dev libswscale-dev"
-	say "  Fedora          dnf install gcc pkgconf-pkg-config opus-devel ffmpeg-devel   (ffmpeg-devel: RPM Fusion, with x264)"
-	say "  macOS           brew install pkgconf opus ffmpeg"
+	say "  Debian, Ubuntu  apt-get install gcc libc6-dev pkg-config libopus-dev libavcodec-dev libavutil-dev libswscale-dev libyuv-dev"
+	say "  Fedora          dnf install gcc pkgconf-pkg-config opus-devel libyuv-devel ffmpeg-devel   (ffmpeg-devel: RPM Fusion, with x264)"
+	say "  macOS           brew install pkgconf opus ffmpeg libyuv"
 	say "  for the tests   ffmpeg, Node.js 20 or newer with npm, and chromium or Google Chrome; as root also iproute2 and nftables"
 }
 

@@ -26,7 +26,7 @@ func Run(t *testing.T, newScaler func() compositor.Scaler) {
 	t.Helper()
 	t.Run("turned", func(t *testing.T) { testTurned(t, newScaler()) })
 	for _, from := range []image.Point{{1280, 720}, {640, 360}, {321, 183}, {180, 320}, {1, 1}, {2, 90}} {
-		for _, to := range []image.Point{{640, 360}, {384, 216}, {426, 238}, {98, 54}, {2, 2}} {
+		for _, to := range []image.Point{{640, 360}, {480, 270}, {384, 216}, {426, 238}, {160, 90}, {98, 54}, {2, 2}} {
 			t.Run(fmt.Sprintf("%dx%d to %dx%d", from.X, from.Y, to.X, to.Y), func(t *testing.T) {
 				s := newScaler()
 				testPlace(t, s, from, to)

@@ -1,5 +1,6 @@
 // Package codec is the only place where callreel calls C: libavcodec for H.264,
-// VP8, VP9, AV1, AAC, G.711 and G.722, libswscale for scaling, libopus for Opus.
+// VP8, VP9, AV1, AAC, G.711 and G.722, libswscale and libyuv for scaling,
+// libopus for Opus.
 //
 // It knows nothing of tracks, time or files: coded bytes in and pictures or
 // samples out, or the other way round. Pictures are *image.YCbCr, 4:2:0; sound
