@@ -58,7 +58,7 @@ func (l *videoLayer) learn(at timebase.Ticks) {
 		l.has = ingest.Layers{}
 		return
 	}
-	l.has = r.Layers()
+	l.has = r.LayersIn(l.has)
 	if n := r.Stats().Packets; n > l.packets {
 		l.packets, l.last = n, at
 	}
@@ -147,12 +147,14 @@ func (c *camera) skip() {
 	c.active, c.torn = nil, false
 	for _, l := range c.layers {
 		l.layer.want(false)
-		if r := l.layer.receiver; r != nil {
-			l.collect(r)
-		}
-		clear(l.queue)
-		l.queue = l.queue[:0]
+		l.discard()
 	}
+}
+
+// spares reports whether what comes of l now can't be used: another layer is in
+// use, and it takes a key frame that is yet to be asked for to change to l.
+func (c *camera) spares(l *videoLayer) bool {
+	return l.layer.unwanted && c.active != nil && c.preferred != nil && l != c.active && l != c.preferred
 }
 
 // move tells the camera where it is seen from now on, and the source, which may

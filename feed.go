@@ -37,8 +37,9 @@ type feed struct {
 // limit from the queue to due, in decode order; member.mu is held. Nothing is
 // queued for long: no unit is dated after its arrival by more than a map's error.
 func (f *feed) pull(now, limit timebase.Ticks) {
-	f.due = f.due[:0]
 	l := f.layer
+	f.recycle(f.due)
+	f.due = f.due[:0]
 	if l.receiver != nil {
 		l.receiver.Advance(now)
 		f.asked = l.missing(now, f.asked[:0])
@@ -52,6 +53,25 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	rest := copy(f.queue, f.queue[n:])
 	clear(f.queue[rest:])
 	f.queue = f.queue[:rest]
+}
+
+// discard forgets what has come; member.mu is held.
+func (f *feed) discard() {
+	if r := f.layer.receiver; r != nil {
+		f.collect(r)
+	}
+	f.recycle(f.queue)
+	clear(f.queue)
+	f.queue = f.queue[:0]
+}
+
+// recycle gives the memory of units back to the receiver.
+func (f *feed) recycle(units []unit) {
+	if r := f.layer.receiver; r != nil {
+		for _, u := range units {
+			r.Recycle(u.Unit)
+		}
+	}
 }
 
 // ask asks for the packets that the last pull found missing. Most requests go

@@ -83,6 +83,9 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 	c.seen, c.drawn = false, false
 	for _, l := range c.layers {
 		l.pull(now, at+1)
+		if c.spares(l) {
+			l.discard()
+		}
 	}
 	c.prefer(at+s.behind, s.pictureRate())
 }

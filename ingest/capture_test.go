@@ -110,7 +110,7 @@ func (c capture) reference(t testing.TB) map[pictureID]sent {
 			t.Fatal(err)
 		}
 		for i, f := range au.frames {
-			want[pictureID{p.Timestamp, f.spatial}] = sent{decodeDigest(t, dec, au.join(1<<i)), f.temporal.id}
+			want[pictureID{p.Timestamp, f.spatial}] = sent{decodeDigest(t, dec, au.join(nil, 1<<i)), f.temporal.id}
 		}
 	}
 	return want

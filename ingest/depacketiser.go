@@ -1,8 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
+	"slices"
 )
 
 // What can be wrong with a payload. The owner of a track sees only that it is counted.
@@ -66,13 +66,13 @@ type frame struct {
 // for those that it does not.
 type layerSizes struct{ width, height [maxFrames]uint16 }
 
-// join returns a copy of the frames in the set, of which bit i is frames[i].
-func (au *accessUnit) join(set uint8) []byte {
+// join appends the frames in the set, of which bit i is frames[i], to data.
+func (au *accessUnit) join(data []byte, set uint8) []byte {
 	if len(au.frames) == 1 {
-		return bytes.Clone(au.data)
+		return append(data, au.data...)
 	}
 	ends := make([]int, 0, maxFrames)
-	data := make([]byte, 0, len(au.data)+superframeIndexSize)
+	data = slices.Grow(data, len(au.data)+superframeIndexSize)
 	data = append(data, au.data[:au.head]...)
 	start := au.head
 	for i := range au.frames {

@@ -341,7 +341,7 @@ func checkFrames(t *testing.T, d depacketiser) {
 	}
 	end := au.head
 	for i, f := range au.frames {
-		if f.end <= end || f.end > len(au.data) || f.spatial >= maxFrames || len(au.join(1<<i)) == 0 {
+		if f.end <= end || f.end > len(au.data) || f.spatial >= maxFrames || len(au.join(nil, 1<<i)) == 0 {
 			t.Fatalf("%d bytes, frames %+v", len(au.data), au.frames)
 		}
 		end = f.end

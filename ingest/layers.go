@@ -64,8 +64,8 @@ func (s *sightings) add(rtp int64, frames []frame) {
 	s.count++
 }
 
-// layers describes the pictures of the last seconds of a clock.
-func (s *sightings) layers(clock uint32) Layers {
+// layers describes the pictures of the last seconds of a clock, in the memory of l.
+func (s *sightings) layers(clock uint32, l Layers) Layers {
 	var seen uint8
 	var counts [topLayer + 1]int
 	var span int64
@@ -80,37 +80,40 @@ func (s *sightings) layers(clock uint32) Layers {
 		seen |= p.layers
 		counts[p.temporal]++
 	}
+	l.Spatial, l.Rates = l.Spatial[:0], l.Rates[:0]
 	if seen == 0 {
-		return Layers{}
+		return l
+	}
+	for i := range bits.Len8(seen) {
+		size := image.Point{}
+		if seen&(1<<i) != 0 {
+			size = s.sizes[i]
+		}
+		l.Spatial = append(l.Spatial, size)
 	}
 	counts[first]-- // n pictures make n-1 intervals
-	return Layers{s.spatial(seen), rates(counts[:top+1], float64(span)/float64(clock))}
+	l.Rates = appendRates(l.Rates, counts[:top+1], float64(span)/float64(clock))
+	return l
 }
 
-func (s *sightings) spatial(seen uint8) []image.Point {
-	sizes := make([]image.Point, bits.Len8(seen))
-	for i := range sizes {
-		if seen&(1<<i) != 0 {
-			sizes[i] = s.sizes[i]
-		}
-	}
-	return sizes
-}
-
-// rates adds up the pictures of temporal layers in so many seconds.
-func rates(counts []int, seconds float64) []float64 {
-	out := make([]float64, len(counts))
+// appendRates adds up the pictures of temporal layers in so many seconds.
+func appendRates(out []float64, counts []int, seconds float64) []float64 {
 	sum := 0
-	for i, n := range counts {
+	for _, n := range counts {
+		rate := 0.0
 		if sum += n; seconds > 0 {
-			out[i] = float64(sum) / seconds
+			rate = float64(sum) / seconds
 		}
+		out = append(out, rate)
 	}
 	return out
 }
 
 // Layers describes the stream. It is cheap enough to be called for every picture.
-func (r *Receiver) Layers() Layers { return r.seen.layers(r.cfg.Codec.ClockRate) }
+func (r *Receiver) Layers() Layers { return r.LayersIn(Layers{}) }
+
+// LayersIn is [Receiver.Layers] in the memory of what it returned before.
+func (r *Receiver) LayersIn(l Layers) Layers { return r.seen.layers(r.cfg.Codec.ClockRate, l) }
 
 // Select says which spatial and temporal layers are wanted from now on: those
 // up to the IDs given, or all, which is the default, for a negative one. Where

@@ -38,7 +38,7 @@ type ReceiverConfig struct {
 }
 
 // Unit is what a decoder takes at a time. It belongs to the one who popped it,
-// for good.
+// for good, or until [Receiver.Recycle].
 type Unit struct {
 	// RTP is the timestamp in units of the track's clock, extended to 64 bits.
 	// It may jump when the sender's does, and starts anew with another SSRC.
@@ -115,6 +115,8 @@ type Receiver struct {
 	units  []Unit
 	popped int // of units
 	queued int // bytes in units
+
+	spare [][]byte // memory for the data of units to come
 }
 
 // NewReceiver returns a receiver. It panics without a codec.
