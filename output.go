@@ -11,6 +11,7 @@ import (
 
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/probe"
+	"github.com/callreel/callreel/internal/still"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -36,6 +37,7 @@ type output struct {
 	samples  int64         // position of pcm
 	open     openChunk
 	probe    *probe.Probe
+	standing
 	*writer
 }
 
@@ -74,7 +76,8 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 	o := &output{
 		cfg: cfg, frameLen: cfg.frameLen(),
 		first: from.frame, key: from.frame, samples: from.sample(cfg),
-		open: openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		open:     openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		standing: standing{changed: from.frame},
 		writer: &writer{
 			files: files, interval: cfg.SyncInterval,
 			chunks: make([]chunkBytes, from.chunk+1),
@@ -131,6 +134,7 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 	if len(sps) == 0 || len(pps) == 0 {
 		return nil, fmt.Errorf("%s gave no parameter sets", o.cfg.Video.Encoder)
 	}
+	o.repeater, _ = still.New(sps, pps) // nil if they can't be repeated: then all frames are encoded
 	return &muxer.VideoTrack{
 		Width: o.cfg.Width, Height: o.cfg.Height, SPS: sps, PPS: pps,
 		// As the encoder is told: BT.709 primaries and transfer, BT.601 matrix.
@@ -139,14 +143,21 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 	}, nil
 }
 
-// video encodes frame n.
+// video takes frame n.
 func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
 	if err != nil {
 		return err
 	}
-	key := cut || n == o.first
-	if n-o.key >= int64(keyInterval/o.frameLen) { // the encoder counts those that it is given
+	if of == usual || of == sparse {
+		o.changed = n
+	}
+	due, stood := n-o.key >= int64(keyInterval/o.frameLen), o.still
+	if o.stands(n, cut || due) {
+		return o.repeat(n, cut || due)
+	}
+	key := cut || n == o.first || stood || o.settled(n, of)
+	if due { // the encoder counts those that it is given
 		o.key, key = n, key || o.gap
 	}
 	if of == repeated && !key && o.mayOmit(n) {
@@ -156,13 +167,18 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	if key {
 		o.key, o.gap = n, false
 	}
+	return o.encode(canvas, n, key, of)
+}
+
+// encode encodes frame n.
+func (o *output) encode(canvas *image.YCbCr, n int64, key bool, of frameKind) error {
 	if err := o.release(n); err != nil {
 		return err
 	}
-	o.given, o.newest = append(o.given, n), n
-	o.forward = key || of != usual
+	free := !key && (of == usual || of == unchanged) // to be a B-frame
+	o.given, o.newest, o.forward = append(o.given, n), n, !free
 	encode := o.venc.EncodeForward
-	if of == usual || key {
+	if free || key {
 		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
 	}
 	was := o.probe.Enter(probe.EncodeVideo)
@@ -178,9 +194,10 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 type frameKind int
 
 const (
-	usual    frameKind = iota
-	sparse             // those after it may be repeated
-	repeated           // the picture is that of the frame before
+	usual     frameKind = iota
+	unchanged           // the picture is that of the frame before
+	sparse              // those after it may be repeated
+	repeated            // likewise unchanged, and may be left out
 )
 
 // longestOmission is how long a picture may last: longer, and a crash would take
@@ -238,6 +255,9 @@ func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err erro
 func (o *output) writeVideo(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
+		if p.PTS < o.since {
+			continue
+		}
 		n := o.given[0]
 		o.given = o.given[1:]
 		o.held = &muxer.Sample{
@@ -245,6 +265,9 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 			PTS:  p.PTS * int64(o.frameLen),
 			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
 			Key:  p.Key,
+		}
+		if begun, err := o.stand(p); begun {
+			return err
 		}
 		if len(o.given) == 0 { // the next is not known yet
 			return nil
@@ -327,6 +350,7 @@ func (o *output) finish(frames int64) ([]doneChunk, error) {
 }
 
 func (o *output) flushVideo(frames int64) error {
+	o.repeater = nil // all comes out
 	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
 	o.probe.Enter(was)

@@ -101,8 +101,10 @@ func (s *session) look(at timebase.Ticks) {
 // frameKind tells the output what this frame is like, with a fresh picture or not.
 func (s *session) frameKind(fresh bool) frameKind {
 	switch {
-	case s.ladder.level == levelFull:
+	case s.ladder.level == levelFull && fresh:
 		return usual
+	case s.ladder.level == levelFull:
+		return unchanged
 	case fresh:
 		return sparse
 	}
