@@ -193,7 +193,7 @@ func TestOverload(t *testing.T) {
 
 // When there is not even time for the sound, it waits, and so does the stop. No
 // picture is decoded then; afterwards they begin anew with key frames.
-func TestOverloadOfSound(t *testing.T) {
+func TestLongOverloadOfSound(t *testing.T) {
 	t.Parallel()
 	b := onBusyMachine(t, 65*time.Second,
 		load{0, 20 * time.Millisecond, 2 * time.Millisecond},

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestLevelIsKept measures tones and speech before and after, in any codec: RMS
+// TestLongLevelIsKept measures tones and speech before and after, in any codec: RMS
 // and loudness stay within half a decibel. Stereo becomes (left + right)/2.
-func TestLevelIsKept(t *testing.T) {
+func TestLongLevelIsKept(t *testing.T) {
 	t.Parallel()
 	said := slices.Concat(
 		nothing(settle), sine(1000, -6, 2*time.Second), sine(1000, -20, 2*time.Second), sine(1000, -40, 2*time.Second), speech(t, -26), nothing(time.Second))

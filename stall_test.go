@@ -40,11 +40,11 @@ func stallRows() []stallRow {
 	}
 }
 
-// TestStalls lets senders fall silent: because capture hangs while RTP goes on
+// TestLongStalls lets senders fall silent: because capture hangs while RTP goes on
 // afterwards as if it had not, or because they are muted. The file is as long as
 // the call, and what comes after is where it belongs, half a second later at the
 // latest.
-func TestStalls(t *testing.T) {
+func TestLongStalls(t *testing.T) {
 	t.Parallel()
 	rows := stallRows()
 	p := throw(t, len(rows), 42*time.Second, func(i int, c *caller) { rows[i].set(c) })

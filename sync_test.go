@@ -49,10 +49,10 @@ func repaired(s callreel.TrackReport) bool {
 	return s.Received().Repaired > 50 && s.Received().Lost == 0 && s.Sound.Concealed.Count == 0
 }
 
-// TestSync measures where flashes and beeps are in the file. The promise: within
+// TestLongSync measures where flashes and beeps are in the file. The promise: within
 // 20 ms of each other, and of the others'. Only one-way delays can't be known: a
 // sender's least delay, and without reports a track's, is all in the file.
-func TestSync(t *testing.T) {
+func TestLongSync(t *testing.T) {
 	t.Parallel()
 	rows := syncRows()
 	p := throw(t, len(rows), 48*time.Second, func(i int, c *caller) { rows[i].set(c) })
@@ -136,7 +136,7 @@ func TestLongLateJoiners(t *testing.T) {
 }
 
 // Clocks that are 200 ppm off run 30 ms away in two and a half minutes, unless they are followed.
-func TestDriftingClocksAreFollowed(t *testing.T) {
+func TestLongDriftingClocksAreFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
