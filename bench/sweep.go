@@ -64,8 +64,13 @@ func (s Setting) options(crf int) (map[string]string, error) {
 // qualities of callreel, and what changing one thing of balanced does.
 func Settings() []Setting {
 	all := []Setting{
-		{Options: "preset=ultrafast"}, {Options: "preset=superfast"}, {Options: "preset=veryfast"}, {Options: "preset=faster"},
-		{Quality: callreel.Economy}, {Quality: callreel.Balanced}, {Quality: callreel.Fine},
+		{Options: "preset=ultrafast"},
+		{Options: "preset=superfast"},
+		{Options: "preset=veryfast"},
+		{Options: "preset=faster"},
+		{Quality: callreel.Economy},
+		{Quality: callreel.Balanced},
+		{Quality: callreel.Fine},
 	}
 	for _, change := range []string{
 		"mbtree=0;rc-lookahead=0", "rc-lookahead=2", "rc-lookahead=8", "bf=0", "bf=2", "bf=0;rc-lookahead=6",
