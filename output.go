@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"maps"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -39,6 +38,7 @@ type output struct {
 	probe    *probe.Probe
 	standing
 	*writer
+	unavailable error // why the encoder that was asked for is not used
 }
 
 // openChunk is the newest chunk as its samples tell, however far writing is: so
@@ -94,7 +94,7 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 }
 
 func (o *output) prepare(start time.Time, from origin) (err error) {
-	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
+	if err := o.openVideo(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if o.aenc, err = codec.NewAACEncoder(mixRate, int64(o.cfg.AudioBitRate)); err != nil {
@@ -114,14 +114,21 @@ func (o *output) prepare(start time.Time, from origin) (err error) {
 	return err
 }
 
-func (o *output) videoConfig() codec.VideoEncoderConfig {
-	options := o.cfg.Video.Options
-	if o.cfg.Video.Encoder == "libx264" {
-		options = maps.Clone(x264Options)
-		maps.Copy(options, o.cfg.Video.Options)
+// openVideo opens the encoder of pictures: libx264 if the one that was asked for
+// is not to be had at present.
+func (o *output) openVideo() (err error) {
+	o.venc, err = codec.NewVideoEncoder(o.videoConfig())
+	if errors.Is(err, codec.ErrUnavailable) && o.cfg.Video.Encoder != libx264 {
+		o.unavailable = err
+		o.cfg.Video = VideoSettings{Encoder: libx264, Quality: o.cfg.Video.Quality} // the options were the other's
+		o.venc, err = codec.NewVideoEncoder(o.videoConfig())
 	}
+	return err
+}
+
+func (o *output) videoConfig() codec.VideoEncoderConfig {
 	return codec.VideoEncoderConfig{
-		Encoder: o.cfg.Video.Encoder, Options: options,
+		Encoder: o.cfg.Video.Encoder, Options: o.cfg.Video.EncoderOptions(),
 		Width: o.cfg.Width, Height: o.cfg.Height, FrameRate: o.cfg.FrameRate,
 		KeyInterval: int(keyInterval / o.frameLen), GlobalHeader: true,
 	}
@@ -207,7 +214,7 @@ const longestOmission = timebase.Second / 2
 // mayOmit reports whether frame n may be left out, so that the one before lasts
 // longer: nothing that is shown before it may be coded after it.
 func (o *output) mayOmit(n int64) bool {
-	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == "libx264"
+	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == libx264
 	return told && o.forward && timebase.Ticks(n+1-o.newest)*o.frameLen <= longestOmission
 }
 

@@ -84,7 +84,7 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 	for _, l := range c.layers {
 		l.pull(now, at+1)
 	}
-	c.prefer(at+s.behind, s.pictureRate())
+	c.prefer(at+s.behind, s.cfg.Video.Quality.enough(s.pictureRate()))
 }
 
 // look decodes the pictures that were pulled.
