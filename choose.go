@@ -78,11 +78,11 @@ func (l *videoLayer) best(p place, pixels int) (id int, size image.Point) {
 
 // thin returns the lowest temporal layer that reaches frames/s. It takes a
 // little more to give up a layer than to keep it, so that the choice is steady.
-func (l *videoLayer) thin(rate int) int {
+func (l *videoLayer) thin(rate float64) int {
 	for i, r := range l.has.Rates {
-		least := 1.1 * float64(rate)
+		least := 1.1 * rate
 		if i == l.temporal {
-			least = 0.95 * float64(rate)
+			least = 0.95 * rate
 		}
 		if r >= least && i < len(l.has.Rates)-1 {
 			return i
@@ -95,7 +95,7 @@ func (l *videoLayer) thin(rate int) int {
 func (l *videoLayer) sends(at timebase.Ticks) bool { return l.packets > 0 && at-l.last <= layerDead }
 
 // prefer finds the layer that suits the place best, of those that send; member.mu is held.
-func (c *camera) prefer(at timebase.Ticks, rate int) {
+func (c *camera) prefer(at timebase.Ticks, rate float64) {
 	var size image.Point
 	c.preferred = nil
 	for _, l := range c.layers {

@@ -87,30 +87,15 @@ type RecordingConfig struct {
 
 // VideoSettings are the settings of the H.264 encoder.
 type VideoSettings struct {
-	// Encoder is libavcodec's name of it. Empty means libx264.
+	// Encoder is libavcodec's name of it. Empty means libx264. One that libavcodec
+	// has and that can't be opened, as its hardware is missing or busy, gives way to
+	// libx264, with a warning.
 	Encoder string
-	// Options are the encoder's own, as libavcodec names them. For libx264 they
-	// are merged into the defaults (preset, crf, maxrate, bufsize, ...).
+	// Quality is what pictures may cost. Empty means Balanced.
+	Quality Quality
+	// Options are the encoder's own, as libavcodec names them, over those of the
+	// quality.
 	Options map[string]string
-}
-
-// x264Options suit 8 frames/s of tiled faces: superfast with the tools that pay
-// most for their cost (macroblock tree, adaptive quantisation by variance
-// between frames, B-frames), a short lookahead so that little is lost in a
-// crash, and a ceiling on the rate.
-var x264Options = map[string]string{
-	"preset":       "superfast",
-	"profile":      "high",
-	"crf":          "24",
-	"maxrate":      "4000000",
-	"bufsize":      "8000000",
-	"bf":           "2",
-	"b_strategy":   "0",
-	"sc_threshold": "0",
-	"rc-lookahead": "8",
-	"mbtree":       "1",
-	"aq-mode":      "2",
-	"forced-idr":   "1",
 }
 
 func (c *Config) check() error {
@@ -157,7 +142,8 @@ func (c *RecordingConfig) setDefaults() {
 	orDefault(&c.FragmentDuration, time.Second)
 	orDefault(&c.EmptyTimeout, time.Minute)
 	orDefault(&c.RejoinGrace, 3*time.Second)
-	orDefault(&c.Video.Encoder, "libx264")
+	orDefault(&c.Video.Encoder, libx264)
+	orDefault(&c.Video.Quality, Balanced)
 }
 
 func (c *RecordingConfig) check() error {
@@ -178,6 +164,8 @@ func (c *RecordingConfig) check() error {
 		return invalid("fragments of %v", c.FragmentDuration)
 	case c.RejoinGrace > time.Minute:
 		return invalid("rejoin grace of %v", c.RejoinGrace)
+	case !c.Video.Quality.valid():
+		return invalid("quality %q", c.Video.Quality)
 	case c.ChunkDuration < 10*time.Second || c.ChunkBytes < 1<<20:
 		return invalid("chunks of %v or %d bytes", c.ChunkDuration, c.ChunkBytes)
 	}

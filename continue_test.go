@@ -369,7 +369,7 @@ func TestNoRoomToGoOn(t *testing.T) {
 			t.Errorf("%v, %v", going, err)
 		}
 		left, err := next.eng.Recover(t.Context())
-		if err != nil || len(left) != 1 || left[0].ID != b.rec.ID() || left[0].Duration != 2*time.Second || len(left[0].Chunks) != 1 {
+		if err != nil || len(left) != 1 || left[0].ID != b.rec.ID() || left[0].Duration != 3*time.Second || len(left[0].Chunks) != 1 {
 			t.Errorf("%+v, %v", left, err)
 		}
 		next.stop(other)

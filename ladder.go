@@ -25,6 +25,8 @@ const (
 	// maxBusy is how much of the time frames may take for a level more, in percent:
 	// at most twice as many pictures fit.
 	maxBusy = 45
+	// patience is a lateness that a recording at full level catches up with by itself.
+	patience = 2 * timebase.Second
 	// hopeless is a lateness beyond which no picture is made at all, so that sound
 	// catches up.
 	hopeless = 5 * timebase.Second
@@ -44,7 +46,7 @@ type ladder struct {
 	since int // windows since it last went up; -1: it did not
 
 	from        timebase.Ticks // of the window, local time
-	ticks, late int            // frames in it, and those that were late
+	ticks, late int            // frames in it, and those that were too late
 	last        timebase.Ticks // how late the newest was
 	most        timebase.Ticks // and the latest
 	before      timebase.Ticks // and that of the window before
@@ -63,7 +65,7 @@ func (l *ladder) note(due, begin, end timebase.Ticks) bool {
 	l.ticks++
 	l.most = max(l.most, l.last)
 	l.busy += end - begin
-	if l.last > l.frame {
+	if l.last > l.tolerable() {
 		l.late++
 	}
 	if end-l.from < ladderWindow {
@@ -73,6 +75,14 @@ func (l *ladder) note(due, begin, end timebase.Ticks) bool {
 	l.judge(end - l.from)
 	l.ticks, l.before = 0, l.most
 	return l.level != was
+}
+
+// tolerable returns how late a frame may be.
+func (l *ladder) tolerable() timebase.Ticks {
+	if l.level == levelFull {
+		return patience
+	}
+	return l.frame
 }
 
 // judge draws the conclusions of a window of some length.

@@ -77,7 +77,7 @@ func checkColour(t testing.TB, file string) {
 
 func ffmpeg(t testing.TB, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command("ffmpeg", append([]string{"-v", "warning", "-xerror"}, args...)...)
+	cmd := exec.Command("ffmpeg", append([]string{"-nostdin", "-v", "warning", "-xerror"}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil || errs.Len() > 0 {

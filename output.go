@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"maps"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
 
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/probe"
+	"github.com/callreel/callreel/internal/still"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -36,7 +36,9 @@ type output struct {
 	samples  int64         // position of pcm
 	open     openChunk
 	probe    *probe.Probe
+	standing
 	*writer
+	unavailable error // why the encoder that was asked for is not used
 }
 
 // openChunk is the newest chunk as its samples tell, however far writing is: so
@@ -74,7 +76,8 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 	o := &output{
 		cfg: cfg, frameLen: cfg.frameLen(),
 		first: from.frame, key: from.frame, samples: from.sample(cfg),
-		open: openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		open:     openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
+		standing: standing{changed: from.frame},
 		writer: &writer{
 			files: files, interval: cfg.SyncInterval,
 			chunks: make([]chunkBytes, from.chunk+1),
@@ -91,7 +94,7 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 }
 
 func (o *output) prepare(start time.Time, from origin) (err error) {
-	if o.venc, err = codec.NewVideoEncoder(o.videoConfig()); err != nil {
+	if err := o.openVideo(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if o.aenc, err = codec.NewAACEncoder(mixRate, int64(o.cfg.AudioBitRate)); err != nil {
@@ -111,14 +114,21 @@ func (o *output) prepare(start time.Time, from origin) (err error) {
 	return err
 }
 
-func (o *output) videoConfig() codec.VideoEncoderConfig {
-	options := o.cfg.Video.Options
-	if o.cfg.Video.Encoder == "libx264" {
-		options = maps.Clone(x264Options)
-		maps.Copy(options, o.cfg.Video.Options)
+// openVideo opens the encoder of pictures: libx264 if the one that was asked for
+// is not to be had at present.
+func (o *output) openVideo() (err error) {
+	o.venc, err = codec.NewVideoEncoder(o.videoConfig())
+	if errors.Is(err, codec.ErrUnavailable) && o.cfg.Video.Encoder != libx264 {
+		o.unavailable = err
+		o.cfg.Video = VideoSettings{Encoder: libx264, Quality: o.cfg.Video.Quality} // the options were the other's
+		o.venc, err = codec.NewVideoEncoder(o.videoConfig())
 	}
+	return err
+}
+
+func (o *output) videoConfig() codec.VideoEncoderConfig {
 	return codec.VideoEncoderConfig{
-		Encoder: o.cfg.Video.Encoder, Options: options,
+		Encoder: o.cfg.Video.Encoder, Options: o.cfg.Video.EncoderOptions(),
 		Width: o.cfg.Width, Height: o.cfg.Height, FrameRate: o.cfg.FrameRate,
 		KeyInterval: int(keyInterval / o.frameLen), GlobalHeader: true,
 	}
@@ -131,6 +141,7 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 	if len(sps) == 0 || len(pps) == 0 {
 		return nil, fmt.Errorf("%s gave no parameter sets", o.cfg.Video.Encoder)
 	}
+	o.repeater, _ = still.New(sps, pps) // nil if they can't be repeated: then all frames are encoded
 	return &muxer.VideoTrack{
 		Width: o.cfg.Width, Height: o.cfg.Height, SPS: sps, PPS: pps,
 		// As the encoder is told: BT.709 primaries and transfer, BT.601 matrix.
@@ -139,14 +150,21 @@ func (o *output) videoTrack() (*muxer.VideoTrack, error) {
 	}, nil
 }
 
-// video encodes frame n.
+// video takes frame n.
 func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	cut, err := o.rotate(timebase.Ticks(n) * o.frameLen)
 	if err != nil {
 		return err
 	}
-	key := cut || n == o.first
-	if n-o.key >= int64(keyInterval/o.frameLen) { // the encoder counts those that it is given
+	if of == usual || of == sparse {
+		o.changed = n
+	}
+	due, stood := n-o.key >= int64(keyInterval/o.frameLen), o.still
+	if o.stands(n, cut || due) {
+		return o.repeat(n, cut || due)
+	}
+	key := cut || n == o.first || stood || o.settled(n, of)
+	if due { // the encoder counts those that it is given
 		o.key, key = n, key || o.gap
 	}
 	if of == repeated && !key && o.mayOmit(n) {
@@ -156,13 +174,18 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	if key {
 		o.key, o.gap = n, false
 	}
+	return o.encode(canvas, n, key, of)
+}
+
+// encode encodes frame n.
+func (o *output) encode(canvas *image.YCbCr, n int64, key bool, of frameKind) error {
 	if err := o.release(n); err != nil {
 		return err
 	}
-	o.given, o.newest = append(o.given, n), n
-	o.forward = key || of != usual
+	free := !key && (of == usual || of == unchanged) // to be a B-frame
+	o.given, o.newest, o.forward = append(o.given, n), n, !free
 	encode := o.venc.EncodeForward
-	if of == usual || key {
+	if free || key {
 		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
 	}
 	was := o.probe.Enter(probe.EncodeVideo)
@@ -178,9 +201,10 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 type frameKind int
 
 const (
-	usual    frameKind = iota
-	sparse             // those after it may be repeated
-	repeated           // the picture is that of the frame before
+	usual     frameKind = iota
+	unchanged           // the picture is that of the frame before
+	sparse              // those after it may be repeated
+	repeated            // likewise unchanged, and may be left out
 )
 
 // longestOmission is how long a picture may last: longer, and a crash would take
@@ -190,7 +214,7 @@ const longestOmission = timebase.Second / 2
 // mayOmit reports whether frame n may be left out, so that the one before lasts
 // longer: nothing that is shown before it may be coded after it.
 func (o *output) mayOmit(n int64) bool {
-	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == "libx264"
+	told := o.venc.DecodeDelay() == 0 || o.cfg.Video.Encoder == libx264
 	return told && o.forward && timebase.Ticks(n+1-o.newest)*o.frameLen <= longestOmission
 }
 
@@ -238,6 +262,9 @@ func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err erro
 func (o *output) writeVideo(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
+		if p.PTS < o.since {
+			continue
+		}
 		n := o.given[0]
 		o.given = o.given[1:]
 		o.held = &muxer.Sample{
@@ -245,6 +272,9 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 			PTS:  p.PTS * int64(o.frameLen),
 			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
 			Key:  p.Key,
+		}
+		if begun, err := o.stand(p); begun {
+			return err
 		}
 		if len(o.given) == 0 { // the next is not known yet
 			return nil
@@ -327,6 +357,7 @@ func (o *output) finish(frames int64) ([]doneChunk, error) {
 }
 
 func (o *output) flushVideo(frames int64) error {
+	o.repeater = nil // all comes out
 	was := o.probe.Enter(probe.EncodeVideo)
 	packets, err := o.venc.Flush()
 	o.probe.Enter(was)

@@ -87,7 +87,7 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 			l.discard()
 		}
 	}
-	c.prefer(at+s.behind, s.pictureRate())
+	c.prefer(at+s.behind, s.cfg.Video.Quality.enough(s.pictureRate()))
 }
 
 // look decodes the pictures that were pulled.
@@ -104,8 +104,10 @@ func (s *session) look(at timebase.Ticks) {
 // frameKind tells the output what this frame is like, with a fresh picture or not.
 func (s *session) frameKind(fresh bool) frameKind {
 	switch {
-	case s.ladder.level == levelFull:
+	case s.ladder.level == levelFull && fresh:
 		return usual
+	case s.ladder.level == levelFull:
+		return unchanged
 	case fresh:
 		return sparse
 	}

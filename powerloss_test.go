@@ -221,7 +221,7 @@ func losePowerExpecting(t *testing.T, log []diskOp, want platter, seed uint64) (
 		synctest.Wait()
 		second.close()
 		if failed == nil && len(second.left()) > 0 {
-			failed = fmt.Errorf("the spool has %q", second.left())
+			failed = fmt.Errorf("the spool has %q, after %+v and %+v; told %s", second.left(), once, twice, second.told())
 		}
 		if failed == nil && !all {
 			failed = sameTwice(once, twice)

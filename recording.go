@@ -135,6 +135,9 @@ func (r *Recording) open(from origin) (err error) {
 	if r.session, err = newSession(r.cfg, r.eng, from, r.out); err != nil {
 		return err
 	}
+	if err := r.out.unavailable; err != nil {
+		r.session.log.Warn("the encoder is not available; libx264 takes its place", "encoder", r.cfg.Video.Encoder, "err", err)
+	}
 	r.first, err = r.eng.files.create(r.id, mediaName(from.chunk))
 	return err
 }

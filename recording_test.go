@@ -368,6 +368,11 @@ func TestErrorsAreTyped(t *testing.T) {
 			t.Errorf("7 frames/s: %v", err)
 		}
 		bad = smallConfig("other")
+		bad.Video.Quality = "best"
+		if _, err := r.eng.Start(t.Context(), bad); !errors.Is(err, callreel.ErrInvalid) {
+			t.Errorf("unknown quality: %v", err)
+		}
+		bad = smallConfig("other")
 		bad.Video.Options["no-such-option"] = "1"
 		if _, err := r.eng.Start(t.Context(), bad); !errors.Is(err, callreel.ErrInvalid) {
 			t.Errorf("unknown option: %v", err)

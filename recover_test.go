@@ -18,7 +18,7 @@ import (
 
 // behind is how much of what has happened may be missing after a crash: the
 // composing delay, the encoder's lookahead, and the fragment that is open.
-const behind = time.Second + 1500*time.Millisecond + time.Second
+const behind = time.Second + time.Second + time.Second
 
 // crash is what a process that is killed leaves in the spool.
 type crash struct {

@@ -40,7 +40,7 @@ func (j Job) compose(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	seconds := res.Duration.Seconds()
-	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS()}
+	s := Sample{Seconds: seconds, Wall: took.Seconds() / seconds, PeakRSS: peakRSS(), FileRSS: fileRSS()}
 	s.spend(used, p.Spent())
 	return report{Sample: s}, nil
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"image"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -50,7 +48,7 @@ func (j Job) floor(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	seconds := float64(j.Scenario.Seconds)
-	rep := report{Sample: Sample{Seconds: seconds, PeakRSS: peakRSS(), Stages: make(map[string]float64)}}
+	rep := report{Sample: Sample{Seconds: seconds, PeakRSS: peakRSS(), FileRSS: fileRSS(), Stages: make(map[string]float64)}}
 	for stage, d := range f.spent {
 		rep.Sample.Stages[stage.String()] = d.Seconds() / seconds
 		rep.Sample.Cores += d.Seconds() / seconds
@@ -179,16 +177,12 @@ func (f *floor) encode(composition string) (err error) {
 	img := image.NewYCbCr(image.Rect(0, 0, f.ref.Width, f.ref.Height), image.YCbCrSubsampleRatio420)
 	r := bufio.NewReaderSize(in, 1<<20)
 	for ; ; f.frames++ {
-		for _, plane := range [][]byte{img.Y, img.Cb, img.Cr} {
-			if _, err = io.ReadFull(r, plane); err != nil {
-				break
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
+		ready, err := readPicture(r, img)
 		if err != nil {
-			return fmt.Errorf("composition: %w", err)
+			return err
+		}
+		if !ready {
+			break
 		}
 		if err := f.time(probe.EncodeVideo, func() error {
 			_, err := enc.Encode(img, f.frames, f.frames == 0)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"time"
@@ -37,6 +38,7 @@ const (
 	jobFloor     = "floor"     // nothing but the codecs
 	jobLive      = "live"      // in real time, over WebRTC
 	jobSend      = "send"      // the other end of that
+	jobEncode    = "encode"    // the composition of a reference, with other settings
 	jobPaced     = "paced"     // several at a time, in real time, from the capture
 )
 
@@ -45,6 +47,8 @@ type report struct {
 	Sample  Sample  `json:"sample"`
 	Quality Quality `json:"quality"`
 	Try     *Try    `json:"try,omitempty"`
+	// Encoding is that of an encode.
+	Encoding Encoding `json:"encoding,omitzero"`
 }
 
 // Work does the job in r and writes what comes of it to w: it is what a process
@@ -73,6 +77,8 @@ func (j Job) do(ctx context.Context) (report, error) {
 		return j.live(ctx)
 	case jobSend:
 		return report{}, j.send(ctx)
+	case jobEncode:
+		return j.encode(ctx)
 	case jobPaced:
 		return j.paced(ctx)
 	default:
@@ -80,9 +86,12 @@ func (j Job) do(ctx context.Context) (report, error) {
 	}
 }
 
-// settings are those of the recording.
+// settings are those of the recording. Among the options one may be the quality.
 func (j Job) settings() callreel.RecordingConfig {
-	return callreel.RecordingConfig{Video: callreel.VideoSettings{Options: j.Options}}
+	const quality = "quality"
+	v := callreel.VideoSettings{Quality: callreel.Quality(j.Options[quality]), Options: maps.Clone(j.Options)}
+	delete(v.Options, quality)
+	return callreel.RecordingConfig{Video: v}
 }
 
 // spawn lets another process do the job.

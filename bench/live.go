@@ -116,7 +116,7 @@ func (j Job) watch(ctx context.Context, engine *callreel.Engine) (report, error)
 	if err := errors.Join(err, stop()); err != nil {
 		return report{}, err
 	}
-	s := Sample{Seconds: res.Duration.Seconds(), Wall: 1, PeakRSS: peakRSS()}
+	s := Sample{Seconds: res.Duration.Seconds(), Wall: 1, PeakRSS: peakRSS(), FileRSS: fileRSS()}
 	s.spend(used, p.Spent())
 	s.Lateness, s.LateTicks = res.Report.Ticks.P95Lateness, res.Stats.LateTicks
 	return report{Sample: s, Quality: describe(res)}, nil

@@ -19,6 +19,19 @@ func peakRSS() int64 {
 	return kilobytes(data, "VmHWM:")
 }
 
+// fileRSS returns how much of this process's memory is that of files: the binary
+// and the libraries, which all processes that run them share.
+func fileRSS() int64 {
+	data, _ := os.ReadFile("/proc/self/status")
+	return kilobytes(data, "RssFile:")
+}
+
+// memoryNow returns how much memory this process has, in bytes.
+func memoryNow() int64 {
+	data, _ := os.ReadFile("/proc/self/status")
+	return kilobytes(data, "VmRSS:")
+}
+
 // kilobytes finds a line of a file of /proc, and returns its value in bytes.
 func kilobytes(data []byte, name string) int64 {
 	for line := range strings.Lines(string(data)) {

@@ -10,6 +10,10 @@ import (
 
 func peakRSS() int64 { return 0 }
 
+func fileRSS() int64 { return 0 }
+
+func memoryNow() int64 { return 0 }
+
 func load() float64 { return 0 }
 
 func thisMachine() Machine {

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
+// economy is callreel at that quality.
+const economy = Callreel + ":quality=economy"
+
 // reportSubjects are those of the first table of a report.
-var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25"}
+var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25", economy}
 
 // Plan is what a report is made of: some scenarios with all subjects, the others
 // with callreel and the floor only.

@@ -17,6 +17,7 @@ type Run struct {
 	Load         float64       `json:"load"`
 	Measurements []Measurement `json:"measurements"`
 	Capacities   []Capacity    `json:"capacities,omitempty"`
+	Sweeps       []Swept       `json:"sweeps,omitempty"`
 }
 
 // Machine is what measured. Figures of different machines can't be compared.
@@ -56,6 +57,9 @@ type Sample struct {
 	Wall float64 `json:"wall"`
 	// PeakRSS is the most memory that it had at a time, in bytes.
 	PeakRSS int64 `json:"peakRSSBytes"`
+	// FileRSS is how much of it is the binary and libraries, which all processes
+	// that run them share; zero if it is not known.
+	FileRSS int64 `json:"fileRSSBytes,omitempty"`
 	// Lateness is by how much 95 % of the frames were late at most, and LateTicks
 	// how many were by more than a frame, in real time.
 	Lateness  time.Duration `json:"p95LatenessNs,omitempty"`
@@ -95,6 +99,7 @@ func (m Measurement) Median() Sample {
 		Cores:     med(func(s Sample) float64 { return s.Cores }),
 		Wall:      med(func(s Sample) float64 { return s.Wall }),
 		PeakRSS:   int64(med(func(s Sample) float64 { return float64(s.PeakRSS) })),
+		FileRSS:   int64(med(func(s Sample) float64 { return float64(s.FileRSS) })),
 		Lateness:  time.Duration(med(func(s Sample) float64 { return float64(s.Lateness) })),
 		LateTicks: int64(med(func(s Sample) float64 { return float64(s.LateTicks) })),
 	}

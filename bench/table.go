@@ -27,10 +27,10 @@ func (r Run) Markdown(w io.Writer) error {
 // summary writes what each subject needs.
 func (r Run) summary(w io.Writer) error {
 	t := &table{}
-	t.row("scenario", "subject", "cores", "of the floor", "peak RSS, MiB", "Mbit/s", "SSIM", "decoded of sent")
+	t.row("scenario", "subject", "cores", "of the floor", "peak RSS, MiB", "of it files", "Mbit/s", "SSIM", "decoded of sent")
 	for _, m := range r.Measurements {
 		if m.Err != "" {
-			t.row(m.Scenario.String(), m.Subject, "failed", "", "", "", "", "")
+			t.row(m.Scenario.String(), m.Subject, "failed", "", "", "", "", "", "")
 			continue
 		}
 		med, q := m.Median(), m.Quality
@@ -39,7 +39,7 @@ func (r Run) summary(w io.Writer) error {
 			ratio = fmt.Sprintf("%.2f", med.Cores/floor.Median().Cores)
 		}
 		t.row(m.Scenario.String(), m.Subject, fmt.Sprintf("%.3f ± %.3f", med.Cores, m.spread()/2), ratio,
-			fmt.Sprint(med.PeakRSS>>20), number(q.BitRate/1e6, "%.2f"), number(q.SSIM, "%.4f"), share(q.Decoded, q.Pictures))
+			fmt.Sprint(med.PeakRSS>>20), number(float64(med.FileRSS>>20), "%.0f"), number(q.BitRate/1e6, "%.2f"), number(q.SSIM, "%.4f"), share(q.Decoded, q.Pictures))
 	}
 	return t.write(w)
 }

@@ -27,6 +27,7 @@ func targets() []target {
 	add(0.40, "to FFmpeg veryfast, simulcast", coresTo("meeting/9/vp8/simulcast", "ffmpeg:veryfast"))
 	add(0.20, "to the filmed browser, 9 participants", coresTo("meeting/9/vp8/temporal", "browser:25"))
 	add(0.40, "cores, 9 cameras with temporal layers", cores("meeting/9/vp8/temporal", Callreel))
+	add(0.25, "cores, the same at economy", cores("meeting/9/vp8/temporal", economy))
 	add(1.6, "49 participants to 9, simulcast", func(r Run) (float64, bool) {
 		many, ok1 := cores("meeting/49/vp8/simulcast", Callreel)(r)
 		nine, ok2 := cores("meeting/9/vp8/simulcast", Callreel)(r)
@@ -35,10 +36,8 @@ func targets() []target {
 	add(0.02, "cores, 9 who take turns, no camera, DTX", cores("meeting/9/vp8/temporal/audio", Callreel))
 	add(0.05, "cores, everybody's camera is off", cores("meeting/9/vp8/temporal/off", Callreel))
 	add(0.05, "cores, a still slide is shared", cores("meeting/9/vp8/temporal/slide", Callreel))
-	add(200, "MiB of RSS, 9 participants", func(r Run) (float64, bool) {
-		m, ok := r.named("meeting/9/vp8/temporal", Callreel)
-		return float64(m.Median().PeakRSS >> 20), ok
-	})
+	add(200, "MiB of RSS, 9 participants", peakMemory("meeting/9/vp8/temporal", Callreel))
+	add(90, "MiB of RSS, the same at economy", peakMemory("meeting/9/vp8/temporal", economy))
 	add(0, "allocations per frame, packets included, 9 participants", func(r Run) (float64, bool) {
 		m, ok := r.named("meeting/9/vp8/temporal", Callreel)
 		return m.Quality.AllocsPerFrame, ok
@@ -50,6 +49,13 @@ func cores(scenario, subject string) func(Run) (float64, bool) {
 	return func(r Run) (float64, bool) {
 		m, ok := r.named(scenario, subject)
 		return m.Median().Cores, ok
+	}
+}
+
+func peakMemory(scenario, subject string) func(Run) (float64, bool) {
+	return func(r Run) (float64, bool) {
+		m, ok := r.named(scenario, subject)
+		return float64(m.Median().PeakRSS >> 20), ok
 	}
 }
 

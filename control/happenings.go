@@ -113,7 +113,20 @@ func (s *Server) noteEnd(ctx context.Context, res callreel.Result, at time.Time)
 	if err != nil {
 		return err
 	}
-	return s.callBack(ctx, res.ID, stateInactive, at)
+	return s.callBackEnd(ctx, res.ID, at)
+}
+
+// callBackEnd tells whoever started a recording that it has ended, and before that
+// that it began, if a crash came first.
+func (s *Server) callBackEnd(ctx context.Context, id string, at time.Time) error {
+	r, _ := s.index.get(id)
+	paused := len(r.Pauses) > 0 && !r.Pauses[0].StartTime.After(r.StartTime) // from the start
+	if r.Told == "" && !paused {
+		if err := s.callBack(ctx, id, stateActive, r.StartTime); err != nil {
+			return err
+		}
+	}
+	return s.callBack(ctx, id, stateInactive, at)
 }
 
 // delivered announces a recording whose files are all in the store.

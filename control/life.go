@@ -173,7 +173,7 @@ func (s *Server) settleStored(ctx context.Context, r record, d recordingDetails,
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.callBack(ctx, r.ID, stateInactive, now), s.announce(ctx, r.ID))
+	return errors.Join(s.callBackEnd(ctx, r.ID, now), s.announce(ctx, r.ID))
 }
 
 // adopt makes records of the recordings in a store whose index is new, as after

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,44 @@ func TestEndIsFoundOut(t *testing.T) {
 		}
 		if files := h.told(t, "hook.test", fileUpdated); len(files) != 1 || files[0].Data.RecordingID != id {
 			t.Errorf("%+v", files)
+		}
+	})
+}
+
+// Whoever started a recording is told that it began also if the server was killed
+// before it could tell it, and the recording has ended since.
+func TestBeginIsToldAfterACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, node, dir := &hooks{}, cluster.InMemory(), t.TempDir()
+		r := makeRig(t, dir, node, func(c *control.Config) { c.Webhooks.Transport = h })
+		id := r.startWith("room", `{"recordingStateCallbackUri":"https://app.test/"}`)
+		time.Sleep(2 * time.Second)
+		r.check(r.server.Close(t.Context()))
+		r.check(r.engine.Close(t.Context()))
+		table, err := node.Table(t.Context(), "recordings")
+		r.check(err)
+		rec, err := table.Get(t.Context(), id)
+		r.check(err)
+		untold := strings.Replace(string(rec.Value), `"told":"active","tellings":1`, `"tellings":0`, 1)
+		if untold == string(rec.Value) {
+			t.Fatalf("%s", rec.Value)
+		}
+		_, err = table.Put(t.Context(), id, []byte(untold))
+		r.check(err)
+		h.mu.Lock()
+		h.got = nil
+		h.mu.Unlock()
+
+		r = makeRig(t, dir, node, func(c *control.Config) { c.Webhooks.Transport = h })
+		defer r.close()
+		time.Sleep(time.Minute)
+		var states []string
+		for _, e := range h.told(t, "app.test", stateChanged) {
+			states = append(states, e.Data.State)
+		}
+		slices.Sort(states)
+		if strings.Join(states, " ") != "active inactive" {
+			t.Errorf("told: %q", states)
 		}
 	})
 }

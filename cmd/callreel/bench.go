@@ -18,6 +18,7 @@ type benchCmd struct {
 	Run     benchRunCmd     `cmd:"" help:"Measure: make calls of real footage, and record them."`
 	Report  benchReportCmd  `cmd:"" help:"Measure beside other recorders, and write docs/performance.md."`
 	Fit     benchFitCmd     `cmd:"" help:"Find out how many recordings this machine can make at a time."`
+	Sweep   benchSweepCmd   `cmd:"" help:"Compare settings of the encoder at the same size."`
 	Compare benchCompareCmd `cmd:"" help:"Compare the results of two runs."`
 	Work    benchWorkCmd    `cmd:"" hidden:"" help:"Do one measurement, for run."`
 }

@@ -32,6 +32,7 @@ type recomposing struct {
 	Size          canvasSize        `help:"Size of the picture."`
 	FrameRate     int               `help:"Frames per second." placeholder:"N"`
 	AudioBitRate  int               `help:"Bit rate of the sound in bit/s." placeholder:"N"`
+	Quality       callreel.Quality  `help:"What pictures may cost: ${enum}. Not taken from the capture." enum:"economy,balanced,fine" default:"balanced"`
 	Encoder       string            `help:"H.264 encoder, as libavcodec names it. Not taken from the capture." default:"libx264"`
 	EncoderOption map[string]string `help:"Options of the encoder, such as preset=veryfast;crf=22. Not taken from the capture." placeholder:"NAME=VALUE"`
 	Delay         time.Duration     `help:"How late packets may be to be in the file." placeholder:"DURATION"`
@@ -46,7 +47,7 @@ func (f recomposing) config() callreel.RecordingConfig {
 		Width: f.Size.width, Height: f.Size.height,
 		FrameRate:     f.FrameRate,
 		AudioBitRate:  f.AudioBitRate,
-		Video:         callreel.VideoSettings{Encoder: f.Encoder, Options: f.EncoderOption},
+		Video:         callreel.VideoSettings{Encoder: f.Encoder, Quality: f.Quality, Options: f.EncoderOption},
 		Delay:         f.Delay,
 		ChunkDuration: f.ChunkDuration, ChunkBytes: int64(f.ChunkSize),
 		EmptyText: f.EmptyText,

@@ -19,8 +19,9 @@ type recordingFlags struct {
 	Size          canvasSize        `help:"Size of the picture." default:"1920x1080"`
 	FrameRate     int               `help:"Frames per second." default:"8"`
 	AudioBitRate  int               `help:"Bit rate of the sound in bit/s." default:"48000"`
+	Quality       callreel.Quality  `help:"What pictures may cost: ${enum}." enum:"economy,balanced,fine" default:"balanced"`
 	Encoder       string            `help:"H.264 encoder, as libavcodec names it." default:"libx264"`
-	EncoderOption map[string]string `help:"Options of the encoder, such as preset=veryfast;crf=22." placeholder:"NAME=VALUE"`
+	EncoderOption map[string]string `help:"Options of the encoder over those of the quality, such as preset=veryfast;crf=22." placeholder:"NAME=VALUE"`
 	Delay         time.Duration     `help:"How far behind the call a recording is composed, so that late packets are in time." default:"1s"`
 	ChunkDuration time.Duration     `help:"Begin a new file when the open one is that long." default:"4h"`
 	ChunkSize     byteSize          `help:"Begin a new file when the open one is that large." default:"2GiB"`
@@ -37,7 +38,7 @@ func (f recordingFlags) config() callreel.RecordingConfig {
 		Width: f.Size.width, Height: f.Size.height,
 		FrameRate:     f.FrameRate,
 		AudioBitRate:  f.AudioBitRate,
-		Video:         callreel.VideoSettings{Encoder: f.Encoder, Options: f.EncoderOption},
+		Video:         callreel.VideoSettings{Encoder: f.Encoder, Quality: f.Quality, Options: f.EncoderOption},
 		Delay:         f.Delay,
 		ChunkDuration: f.ChunkDuration, ChunkBytes: int64(f.ChunkSize),
 		FragmentDuration: f.Fragment, SyncInterval: f.SyncInterval,

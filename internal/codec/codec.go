@@ -21,3 +21,6 @@ var ErrSize = errors.New("codec: beyond the limits")
 
 // ErrUnknown marks a codec or encoder that this build does not have.
 var ErrUnknown = errors.New("codec: unknown")
+
+// ErrUnavailable marks an encoder that this build has and that can't be opened.
+var ErrUnavailable = errors.New("codec: unavailable")

@@ -138,11 +138,19 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 	if _, err := NewVideoEncoder(VideoEncoderConfig{Encoder: "nope"}); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
 	}
-	cfg := realtime["video/H264"]
+	cfg := VideoEncoderConfig{Encoder: "libx264rgb", Width: 64, Height: 64, FrameRate: 8, KeyInterval: 8}
+	if _, err := NewVideoEncoder(cfg); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an encoder for RGB: %v", err)
+	}
+	cfg.Encoder, cfg.Options = "libx264", map[string]string{"preset": "nope"}
+	if _, err := NewVideoEncoder(cfg); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("an unknown preset: %v", err)
+	}
+	cfg = realtime["video/H264"]
 	cfg.Width, cfg.Height, cfg.FrameRate = 64, 64, 8
 	cfg.Options = map[string]string{"presett": "slow"}
-	if _, err := NewVideoEncoder(cfg); err == nil {
-		t.Error("a misspelt option was taken")
+	if _, err := NewVideoEncoder(cfg); err == nil || errors.Is(err, ErrUnavailable) {
+		t.Errorf("a misspelt option: %v", err)
 	}
 }
 

@@ -18,6 +18,9 @@ typedef struct {
 	int64_t max_pixels;
 	int frames;        // that the packet being decoded has taken memory for
 	int refused;       // one was too large, or there were too many
+	AVFrame *seen;     // the picture that was the last to be another one
+	int tolerance;     // by how much samples of the same picture differ
+	int changed;       // that packet had another one
 } cr_dec;
 
 // cr_dec_max_frames is how many pictures may be in a packet: a superframe of VP9
@@ -42,6 +45,7 @@ static void cr_dec_free(cr_dec *d) {
 	av_packet_free(&d->pkt);
 	av_frame_free(&d->out);
 	av_frame_free(&d->picture);
+	av_frame_free(&d->seen);
 	sws_freeContext(d->convert);
 	free(d);
 }
@@ -55,7 +59,8 @@ static cr_dec *cr_dec_new(const char *name, int64_t max_pixels) {
 	d->pkt = av_packet_alloc();
 	d->out = av_frame_alloc();
 	d->picture = av_frame_alloc();
-	if (!d->ctx || !d->pkt || !d->out || !d->picture) { cr_dec_free(d); return NULL; }
+	d->seen = av_frame_alloc();
+	if (!d->ctx || !d->pkt || !d->out || !d->picture || !d->seen) { cr_dec_free(d); return NULL; }
 	d->ctx->thread_count = 1;
 	d->ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
 	d->ctx->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
@@ -105,6 +110,39 @@ static void cr_dec_colour(cr_dec *d) {
 	d->full_range = d->out->color_range == AVCOL_RANGE_JPEG;
 }
 
+// cr_near tells whether no two of n samples differ by more than tolerance.
+static int cr_near(const uint8_t *a, const uint8_t *b, int n, int tolerance) {
+	if (!memcmp(a, b, n)) return 1;
+	int most = 0;
+	for (int i = 0; tolerance && i < n; i++) {
+		int d = abs(a[i] - b[i]);
+		most = d > most ? d : most;
+	}
+	return tolerance && most <= tolerance;
+}
+
+// cr_dec_same tells whether d->picture is the one that was seen. Of one that
+// moves it looks at little: up to the first difference.
+static int cr_dec_same(const cr_dec *d) {
+	const AVFrame *a = d->seen, *b = d->picture;
+	if (!a->data[0] || a->width != b->width || a->height != b->height) return 0;
+	for (int i = 0; i < 3; i++) {
+		int w = i ? (a->width + 1) / 2 : a->width, h = i ? (a->height + 1) / 2 : a->height;
+		for (int y = 0; y < h; y++) {
+			if (!cr_near(a->data[i] + y * a->linesize[i], b->data[i] + y * b->linesize[i], w, d->tolerance)) return 0;
+		}
+	}
+	return 1;
+}
+
+// cr_dec_see finds out whether the picture is another one.
+static int cr_dec_see(cr_dec *d) {
+	if (cr_dec_same(d)) return 0;
+	d->changed = 1;
+	av_frame_unref(d->seen);
+	return av_frame_ref(d->seen, d->picture);
+}
+
 // cr_dec_take makes d->out the picture. A damaged frame is refused.
 static int cr_dec_take(cr_dec *d) {
 	if (d->out->decode_error_flags || (d->out->flags & AV_FRAME_FLAG_CORRUPT)) return AVERROR_INVALIDDATA;
@@ -123,6 +161,7 @@ static int cr_dec_receive(cr_dec *d, int *got) {
 		if (rc < 0) return rc;
 		rc = cr_dec_take(d);
 		av_frame_unref(d->out);
+		if (rc >= 0) rc = cr_dec_see(d);
 		if (rc < 0) return rc;
 		++*got;
 	}
@@ -139,7 +178,7 @@ static int cr_dec_feed(cr_dec *d, const void *data, int size, int *got) {
 
 // cr_dec_drain brings out what a decoder of reordered pictures holds back.
 static int cr_dec_drain(cr_dec *d, int *got) {
-	*got = d->frames = d->refused = 0;
+	*got = d->frames = d->refused = d->changed = 0;
 	int rc = avcodec_send_packet(d->ctx, NULL);
 	if (rc >= 0) rc = cr_dec_receive(d, got);
 	avcodec_flush_buffers(d->ctx);
@@ -149,7 +188,7 @@ static int cr_dec_drain(cr_dec *d, int *got) {
 // cr_dec_decode feeds one access unit; *got counts the new pictures. After an
 // error the decoder starts afresh: what it refers to can't be trusted.
 static int cr_dec_decode(cr_dec *d, const void *data, int size, int *got) {
-	*got = d->frames = d->refused = 0;
+	*got = d->frames = d->refused = d->changed = 0;
 	int rc = cr_dec_feed(d, data, size, got);
 	if (rc < 0) avcodec_flush_buffers(d->ctx);
 	return rc;
@@ -190,6 +229,7 @@ type VideoDecoder struct {
 	picture image.YCbCr
 	colour  Colour
 	have    bool
+	changed bool
 }
 
 // NewVideoDecoder returns a decoder for an RTP media type, such as video/VP8 in
@@ -228,7 +268,7 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 	if d.layered && tooMany(unit) {
 		return false, fmt.Errorf("%w: %w: more than %d frames at once", ErrCorrupt, ErrSize, maxOBUFrames)
 	}
-	fresh := false
+	fresh, changed := false, false
 	for len(unit) > 0 {
 		packet := unit
 		if d.layered {
@@ -236,7 +276,8 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 		}
 		unit = unit[len(packet):]
 		got, err := d.decodePacket(packet)
-		fresh = fresh || got
+		fresh, changed = fresh || got, changed || d.changed
+		d.changed = changed
 		if err != nil {
 			return fresh, err
 		}
@@ -263,6 +304,7 @@ func (d *VideoDecoder) Drain() (bool, error) {
 }
 
 func (d *VideoDecoder) took(rc, got C.int) (bool, error) {
+	d.changed = d.c.changed != 0
 	if got > 0 {
 		d.setPicture()
 	}
@@ -284,6 +326,15 @@ func (d *VideoDecoder) Picture() *image.YCbCr {
 	}
 	return &d.picture
 }
+
+// Tolerate sets by how many levels samples may differ from those of a picture that
+// counts as the same, none at first. What encoders make of a slide is never still.
+func (d *VideoDecoder) Tolerate(levels int) { d.c.tolerance = C.int(levels) }
+
+// Changed reports whether the last Decode or Drain brought another picture than
+// the last one of which it did: one may also come that is the same. The colour is
+// not looked at.
+func (d *VideoDecoder) Changed() bool { return d.changed }
 
 // Colour returns that of the newest good picture.
 func (d *VideoDecoder) Colour() Colour { return d.colour }

@@ -33,6 +33,13 @@ static void cr_venc_setup(cr_enc *e, int w, int h, int rate_num, int rate_den, i
 	e->frame->height = h;
 }
 
+// cr_takes_yuv420p tells whether pictures of that format can be given to it.
+static int cr_takes_yuv420p(const AVCodec *codec) {
+	for (const enum AVPixelFormat *f = codec->pix_fmts; f && *f != AV_PIX_FMT_NONE; f++)
+		if (*f == AV_PIX_FMT_YUV420P) return 1;
+	return !codec->pix_fmts;
+}
+
 static void cr_plane(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w, int h) {
 	av_image_copy_plane(dst, dst_stride, src, src_stride, w, h);
 }
@@ -92,8 +99,10 @@ type VideoEncoder struct {
 	size image.Point
 }
 
-// NewVideoEncoder opens an encoder. It fails with [ErrUnknown] if libavcodec
-// was built without it.
+// NewVideoEncoder opens an encoder. It fails with [ErrUnknown] if libavcodec was
+// built without it or it takes no planar 4:2:0 pictures in memory, and with
+// [ErrUnavailable] if it can't be opened, as its hardware or driver is missing or
+// busy, or as it does not like a value.
 func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
 	c, codec, err := findEncoder(cfg.Encoder)
 	if err != nil {
@@ -104,6 +113,10 @@ func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
 	options := cfg.Options
 	if cfg.Encoder == "libx264" {
 		options = x264Options(options)
+	}
+	if C.cr_takes_yuv420p(codec) == 0 {
+		C.cr_enc_free(c)
+		return nil, fmt.Errorf("%w: %s takes no planar 4:2:0 pictures in memory", ErrUnknown, cfg.Encoder)
 	}
 	if err := openEncoder(c, codec, options); err != nil {
 		C.cr_enc_free(c)
@@ -143,7 +156,7 @@ func openEncoder(c *C.cr_enc, codec *C.AVCodec, options map[string]string) error
 		C.free(unsafe.Pointer(cv))
 	}
 	if rc := C.avcodec_open2(c.ctx, codec, &dict); rc < 0 {
-		return avError("open encoder", rc)
+		return fmt.Errorf("%w: %w", ErrUnavailable, avError("open encoder", rc))
 	}
 	if left := C.av_dict_count(dict); left > 0 {
 		empty := C.CString("")

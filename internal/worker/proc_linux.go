@@ -12,20 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// niceness is how much workers stand back behind the server.
-	niceness = 2
-	// ticksPerSecond is USER_HZ, which is the same everywhere.
-	ticksPerSecond = 100
-)
-
-// lower gives a worker less of the processors, if there is not enough for all.
-// The group is the worker alone, with all of its threads.
-func lower(pid int) {
-	if own, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
-		_ = unix.Setpriority(unix.PRIO_PGRP, pid, min(19, 20-own+niceness)) // without it nothing is worse
-	}
-}
+// ticksPerSecond is USER_HZ, which is the same everywhere.
+const ticksPerSecond = 100
 
 // measure asks the system what the worker takes.
 func (w *worker) measure() {

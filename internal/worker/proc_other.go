@@ -2,9 +2,6 @@
 
 package worker
 
-// lower does nothing.
-func lower(int) {}
-
 // measure does nothing: the memory of workers is not limited here.
 func (w *worker) measure() {}
 

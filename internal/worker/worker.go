@@ -96,7 +96,6 @@ func (w *worker) start(files []*os.File) error {
 	if err := w.cmd.Start(); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	lower(w.cmd.Process.Pid)
 	return nil
 }
 
