@@ -40,14 +40,17 @@ type AACEncoder struct {
 	c *C.cr_enc
 }
 
-// NewAACEncoder returns an encoder for mono samples at rate Hz.
+// NewAACEncoder returns an encoder for mono samples at rate Hz. Of libavcodec's
+// ways to choose quantisers it takes the quick one: of speech at 16 kHz and 48
+// kbit/s the other one (twoloop) takes three times as long, and makes more noise
+// in each band up to 6 kHz (by 5 to 11 dB; segmental SNR 31 instead of 34 dB).
 func NewAACEncoder(rate int, bitRate int64) (*AACEncoder, error) {
 	c, codec, err := findEncoder("aac")
 	if err != nil {
 		return nil, err
 	}
 	C.cr_aenc_setup(c, C.int(rate), C.int64_t(bitRate))
-	if err := openEncoder(c, codec, nil); err != nil {
+	if err := openEncoder(c, codec, map[string]string{"aac_coder": "fast"}); err != nil {
 		C.cr_enc_free(c)
 		return nil, fmt.Errorf("codec: open aac: %w", err)
 	}
