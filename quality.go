@@ -51,12 +51,13 @@ func (q Quality) settings() (s qualitySettings, ok bool) {
 }
 
 // How far the encoder looks ahead costs memory (6 MiB a frame at 1080p) and what
-// a crash takes, so it is short; the macroblock tree pays even so. A B-frame
-// costs 13 MiB and pays where there is detail.
+// a crash takes, so it is short; the macroblock tree pays even so. There are
+// no B-frames: they are coded after what is shown behind them, so a file that a
+// crash cuts off between the two lacks a picture.
 const (
 	economyOptions  = "preset=superfast;mbtree=1;rc-lookahead=2;bf=0;subq=0;crf=28"
-	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=4;bf=1;crf=23.5"
-	fineOptions     = "preset=veryfast;rc-lookahead=8;bf=1;crf=21"
+	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=4;bf=0;subq=2;crf=24"
+	fineOptions     = "preset=veryfast;rc-lookahead=8;bf=0;crf=21"
 )
 
 func (q Quality) valid() bool {
