@@ -174,7 +174,7 @@ func (r *recording) checkChunk(index int, c chunk, people int) {
 	}
 	settles := m.length() - 2*time.Second // they have joined and been seen by then
 	for i := range people {
-		m.hears(t, i, settles, m.length())
+		m.hears(t, i, settles, m.length()-time.Second/4) // a beep that is cut off is none
 	}
 	for n, img := range m.frames() {
 		if who := read(img, people); n >= int(settles/frameTime) && len(who) != people {
