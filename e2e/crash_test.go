@@ -55,7 +55,7 @@ func TestKilledServerFinishesTheFile(t *testing.T) {
 	}
 	m := r.fetch()
 	m.lasts(r)
-	m.hears(t, 0, time.Second, m.length())
+	m.hears(t, 0, time.Second, m.length()-time.Second/4)
 	for n, img := range m.frames() {
 		if _, ok := read(img, 1)[0]; !ok && n >= settled {
 			t.Errorf("frame %d does not show the participant", n)
