@@ -16,7 +16,7 @@ func TestSuspend(t *testing.T) {
 		lost time.Duration // at most, before the end of the process
 	}{
 		"while it runs": {5300 * time.Millisecond, time.Second + time.Second/8},
-		"in a pause":    {7 * time.Second, 0},
+		"in a pause":    {7200 * time.Millisecond, 0}, // all is composed
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

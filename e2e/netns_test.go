@@ -35,8 +35,11 @@ func newNetwork(t *testing.T) *network {
 	if out, err := exec.Command("ip", "netns", "add", n.name).CombinedOutput(); err != nil {
 		t.Skipf("no network namespaces can be made here: %s", out)
 	}
-	t.Cleanup(func() { n.ip("netns", "delete", n.name) }) // takes the link with it
 	link := fmt.Sprint("cr", id)
+	t.Cleanup(func() {
+		n.ip("link", "delete", link) // at once: the namespace takes it with it later
+		n.ip("netns", "delete", n.name)
+	})
 	n.ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", n.name)
 	n.ip("address", "add", n.here.String(), "dev", link)
 	n.ip("link", "set", link, "up")
