@@ -117,18 +117,14 @@ func (s *Server) bound() int {
 
 // checkRoom makes sure that there is room for another recording.
 func (s *Server) checkRoom() error {
+	if s.cfg.Admission < 0 {
+		return nil
+	}
 	d := s.demand()
+	if s.capacityFor(d).Available > 0 {
+		return nil
+	}
 	e := d.estimate()
-	full := e.room == 0
-	switch {
-	case s.cfg.Admission < 0:
-		return nil
-	case s.cfg.Admission > 0:
-		full = len(d.loads) >= s.cfg.Admission
-	}
-	if !full {
-		return nil
-	}
 	s.refused.Add(1)
 	s.log.Warn("there is no room for another recording", "running", len(d.loads), "cores", d.cores,
 		"used", hundredths(e.used), "each", hundredths(e.each), "overloaded", e.overloaded)

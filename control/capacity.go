@@ -38,8 +38,10 @@ type capacity struct {
 }
 
 // measure finds out what there is room for.
-func (s *Server) measure() capacity {
-	d := s.demand()
+func (s *Server) measure() capacity { return s.capacityFor(s.demand()) }
+
+// capacityFor tells what there is room for beside a demand.
+func (s *Server) capacityFor(d demand) capacity {
 	e := d.estimate()
 	c := capacity{
 		Running: len(d.loads), Maximum: d.bound, Cores: d.cores,

@@ -28,12 +28,12 @@ func describeLoad() descs {
 
 // Collect asks the recordings.
 func (c loadCollector) Collect(to chan<- prometheus.Metric) {
-	d, now := c.server.demand(), c.server.measure()
+	d := c.server.demand()
 	mean, most := d.mean()
 	c.gauge(to, "recording_cores", mean, "mean")
 	c.gauge(to, "recording_cores", most, "most")
 	c.gauge(to, "cpu_cores", d.cores)
-	c.gauge(to, "recordings_available", float64(now.Available))
+	c.gauge(to, "recordings_available", float64(c.server.capacityFor(d).Available))
 	var levels [callreel.MaxOverloadLevel + 1]int
 	for _, l := range d.loads {
 		levels[l.Level]++
