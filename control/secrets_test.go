@@ -10,6 +10,7 @@ import (
 	"github.com/callreel/callreel/control"
 	"github.com/callreel/callreel/ingest/whip"
 	"github.com/callreel/callreel/internal/hmacauth"
+	"github.com/callreel/callreel/internal/servertest"
 	"github.com/callreel/callreel/internal/token"
 )
 
@@ -17,7 +18,7 @@ import (
 // which all levels are kept here.
 func TestNothingSecretIsLogged(t *testing.T) {
 	const secret = "TopSecret"
-	var log strings.Builder
+	var log servertest.Log
 	r := newRig(t, func(c *control.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.WHIP = whip.Config{Logger: c.Logger}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/callreel/callreel/internal/servertest"
 )
 
 // server is a running callreel serve.
@@ -26,26 +28,8 @@ type server struct {
 	http  *http.Client
 
 	cmd  *exec.Cmd
-	log  logBuffer
+	log  servertest.Log
 	stop func() error
-}
-
-// logBuffer collects what a process says while it runs.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // serve runs a server on any free port, until the test ends.

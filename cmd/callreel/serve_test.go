@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -9,35 +8,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/callreel/callreel/internal/servertest"
 )
-
-// buffer can be written and read at the same time.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 // serving is callreel serve, running in this process.
 type serving struct {
 	t        *testing.T
 	data     string
 	url      string
-	out, log *buffer
+	out, log *servertest.Log
 	stop     context.CancelFunc
 	status   chan int
 }
@@ -48,7 +30,7 @@ var greeting = regexp.MustCompile(`serves at (https?://\S+), `)
 func serve(t *testing.T, data string, args ...string) *serving {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	s := &serving{t: t, data: data, out: &buffer{}, log: &buffer{}, stop: stop, status: make(chan int, 1)}
+	s := &serving{t: t, data: data, out: &servertest.Log{}, log: &servertest.Log{}, stop: stop, status: make(chan int, 1)}
 	hello, told := io.Pipe()
 	all := append([]string{
 		"serve", "--listen", "127.0.0.1:0", "--data", data, "--size", "320x180", "--delay", "200ms",

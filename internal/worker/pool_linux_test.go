@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/ingest/whip"
+	"github.com/callreel/callreel/internal/servertest"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -30,27 +30,10 @@ type rig struct {
 	t      *testing.T
 	dir    string
 	engine *callreel.Engine
-	log    logBuffer
+	log    servertest.Log
 
 	mu     sync.Mutex
 	events []callreel.Event
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) has(words string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Contains(b.text.String(), words)
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
@@ -81,7 +64,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 		defer cancel()
 		r.must(errors.Join(r.Close(ctx), r.engine.Close(ctx)))
 		if t.Failed() {
-			t.Logf("%s", &r.log.text)
+			t.Logf("%s", &r.log)
 		}
 	})
 	return r
@@ -115,7 +98,7 @@ func (r *rig) eventually(what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			r.t.Fatalf("in vain: %s\n%s", what, &r.log.text)
+			r.t.Fatalf("in vain: %s\n%s", what, &r.log)
 		}
 	}
 }
@@ -229,9 +212,9 @@ func TestMemory(t *testing.T) {
 	rec, err := r.Start(t.Context(), small("room"))
 	r.must(err)
 	r.eventually("the end of the process", func() bool { return r.Usage().Crashes > 0 })
-	r.eventually("the next one", func() bool { return r.log.has("goes on") })
+	r.eventually("the next one", func() bool { return strings.Contains(r.log.String(), "goes on") })
 	_, _ = rec.Stop(t.Context()) // there may be nothing in it
-	if !r.log.has("holds too much memory") || len(r.told(callreel.Ended)) != 1 {
+	if !strings.Contains(r.log.String(), "holds too much memory") || len(r.told(callreel.Ended)) != 1 {
 		t.Errorf("%+v", r.told(callreel.Ended))
 	}
 }
@@ -318,7 +301,7 @@ func TestOrphan(t *testing.T) {
 	if w.exit != nil || unix.Kill(w.cmd.Process.Pid, 0) == nil {
 		t.Errorf("it ended with %v", w.exit)
 	}
-	r.eventually("the recording to go on", func() bool { return r.log.has("goes on") })
+	r.eventually("the recording to go on", func() bool { return strings.Contains(r.log.String(), "goes on") })
 	if r.Run("room") == run || r.Run("other") != run {
 		t.Error("pages do not see that the connections are gone")
 	}
