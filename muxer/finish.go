@@ -66,12 +66,12 @@ func (examined) Close() error                           { return nil }
 // finish is Finish for a file of which a part is known to be as it was written,
 // and whose duration in ticks may be.
 func finish(f File, size, trusted, duration int64) (Info, error) {
-	m, err := readMovie(f, size)
-	if err != nil {
-		return Info{}, fmt.Errorf("muxer: read header: %w", noHeader(f, size, err))
+	m, kept, err := read(f, size, trusted)
+	if err == nil && kept < m.end {
+		m, _, err = read(f, kept, kept)
 	}
-	if err := m.scan(f, size, trusted); err != nil {
-		return Info{}, fmt.Errorf("muxer: read fragments: %w", err)
+	if err != nil {
+		return Info{}, err
 	}
 	if m.fragments == 0 {
 		return Info{}, ErrNoMedia
@@ -100,6 +100,17 @@ func finish(f File, size, trusted, duration int64) (Info, error) {
 		return info, fmt.Errorf("muxer: sync: %w", err)
 	}
 	return info, nil
+}
+
+// read reads a file and returns where to cut it off.
+func read(f io.ReaderAt, size, trusted int64) (m *movie, kept int64, err error) {
+	if m, err = readMovie(f, size); err != nil {
+		return nil, 0, fmt.Errorf("muxer: read header: %w", noHeader(f, size, err))
+	}
+	if kept, err = m.scan(f, size, trusted); err != nil {
+		return nil, 0, fmt.Errorf("muxer: read fragments: %w", err)
+	}
+	return m, kept, nil
 }
 
 // noHeader tells why a header can't be read: the file ends before it does, it was

@@ -107,6 +107,43 @@ func TestFinishIsFinal(t *testing.T) {
 	}
 }
 
+// TestDamaged damages each choice of a file's fragments: what is kept ends with
+// the last that is as it was written, and finishing again changes nothing.
+func TestDamaged(t *testing.T) {
+	s := bframes(t, 3)
+	s.cfg.FragmentDuration = TickRate / 2
+	s.video, s.audio = s.video[:17], s.audio[:35]
+	data, ends := unfinished(t, s)
+	if len(ends) < 4 {
+		t.Fatalf("%d fragments", len(ends))
+	}
+	for choice := range 1 << len(ends) {
+		f := &memFile{data: slices.Clone(data)}
+		kept := 0
+		for i, end := range ends {
+			if choice>>i&1 == 0 {
+				kept = i + 1
+			} else {
+				f.data[end-1] ^= 1
+			}
+		}
+		info, err := Finish(f, int64(len(data)))
+		if kept == 0 {
+			if !errors.Is(err, ErrNoMedia) {
+				t.Errorf("all damaged: %v", err)
+			}
+			continue
+		}
+		if err != nil || info.Fragments != kept || info.Trimmed != ends[len(ends)-1]-ends[kept-1] {
+			t.Errorf("damaged %b: %v, %+v", choice, err, info)
+		}
+		once := slices.Clone(f.data)
+		if again, err := Finish(f, int64(len(once))); err != nil || again.Duration != info.Duration || !bytes.Equal(once, f.data) {
+			t.Errorf("damaged %b, a second time: %v, %+v", choice, err, again)
+		}
+	}
+}
+
 // TestUnfinishedPlays plays what a crash leaves without recovery.
 func TestUnfinishedPlays(t *testing.T) {
 	data, ends := unfinished(t, bframes(t, 0))

@@ -172,39 +172,32 @@ func readTrack(trak []byte) (*media, error) {
 	return t, nil
 }
 
-// scan reads the fragments up to the first that is not whole, which is the end
-// of what can be kept. What begins before trusted was written as it is.
-func (m *movie) scan(f io.ReaderAt, size, trusted int64) error {
+// scan reads the fragments up to the first that is not whole, and returns the
+// end of what can be kept. What begins before trusted was written as it is.
+//
+// A fragment that a disk has damaged since is kept, as what follows it needs it;
+// with nothing good behind it, it is not, like one that was written in part.
+func (m *movie) scan(f io.ReaderAt, size, trusted int64) (kept int64, err error) {
+	kept = m.end
 	for {
 		raw, length, err := readFragment(f, m.end, size)
 		if err != nil || raw == nil {
-			return err
+			return kept, err
 		}
+		c := whole
 		if m.end >= trusted {
-			if good, err := m.good(f, raw, length, size); !good || err != nil {
-				return err
+			if c, err = m.examine(f, raw, length); err != nil {
+				return kept, err
 			}
 		}
-		if !m.add(moof{raw, m.end}, length) {
-			return nil
+		if c == unwritten || !m.add(moof{raw, m.end}, length) {
+			return kept, nil
 		}
 		m.end += length
 		m.fragments++
-	}
-}
-
-// good reports whether the fragment at the end is to be kept. One that a disk
-// has damaged since is, as what follows it needs it; one that was written in
-// part has nothing behind it that counts.
-func (m *movie) good(f io.ReaderAt, raw []byte, length, size int64) (bool, error) {
-	switch c, err := m.examine(f, raw, length); {
-	case err != nil:
-		return false, err
-	case c == damaged:
-		next, _, err := readFragment(f, m.end+length, size)
-		return next != nil, err
-	default:
-		return c != unwritten, nil
+		if c != damaged {
+			kept = m.end
+		}
 	}
 }
 
