@@ -98,7 +98,12 @@ func (s *Server) newSession(conversation string, g Grant, sink ingest.Sink) (*se
 	}
 	x.state.Store(StateNew)
 	x.ctx, x.end = context.WithCancelCause(s.ctx)
-	pc, err := s.newAPI(&sources{tooMany: func() { x.end(ErrTooMuch) }}).NewPeerConnection(webrtc.Configuration{})
+	api, err := s.newAPI(&sources{tooMany: func() { x.end(ErrTooMuch) }})
+	if err != nil {
+		x.end(err)
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		x.end(err)
 		return nil, fmt.Errorf("whip: new peer connection: %w", err)

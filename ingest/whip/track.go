@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/callreel/callreel/ingest"
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -47,7 +46,13 @@ type inbound struct {
 	payloads   payloadMap
 	codec      webrtc.RTPCodecParameters // the current one
 	last       uint16
-	held       *rtp.Packet // the first of a codec
+	held       dated // the first of a codec
+}
+
+// dated is a packet and when it came.
+type dated struct {
+	*rtp.Packet
+	at time.Time
 }
 
 // media announces the track, again for each codec that the publisher turns to
@@ -55,19 +60,35 @@ type inbound struct {
 func (in *inbound) media() {
 	in.parameters = in.receiver.GetParameters()
 	in.payloads = in.parameters.Codecs
-	_, _, err := in.read() // until the first packet of a codec is held
+	_, err := in.read() // until the first packet of a codec is held
 	for errors.Is(err, errCodec) {
 		var w ingest.Writer
 		if w, err = in.session.sink.AddTrack(in.describe()); err != nil {
 			break
 		}
 		in.writer.Store(&w)
-		err = ingest.Pump(in.session.ctx, w, in.read)
+		err = in.pump(w)
 	}
-	if err != nil && !errors.Is(err, io.EOF) && in.session.ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ingest.ErrClosed) && in.session.ctx.Err() == nil {
 		in.session.server.log.Warn("track given up", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
 	}
 	in.drain()
+}
+
+// pump hands packets to w until another codec begins, w wants no more or the
+// session ends, and closes it.
+func (in *inbound) pump(w ingest.Writer) (err error) {
+	defer func() { err = errors.Join(err, w.Close()) }()
+	for in.session.ctx.Err() == nil {
+		p, err := in.read()
+		if err != nil {
+			return err
+		}
+		if err := w.WriteRTP(p.Packet, p.at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (in *inbound) describe() ingest.TrackInfo {
@@ -111,46 +132,46 @@ func (in *inbound) requestPackets(sequence []uint16) {
 
 // read returns the next packet of the current codec, or of what belongs to it.
 // It fails with errCodec, keeping the packet for the next pump, when another
-// codec begins.
-func (in *inbound) read() (*rtp.Packet, interceptor.Attributes, error) {
-	if p := in.held; p != nil {
-		in.held, in.last = nil, p.SequenceNumber
-		return p, nil, nil
+// codec begins, and with io.EOF when the peer connection closes.
+func (in *inbound) read() (dated, error) {
+	if p := in.held; p.Packet != nil {
+		in.held, in.last = dated{}, p.SequenceNumber
+		return p, nil
 	}
 	for {
 		p, err := in.next()
 		switch {
 		case err != nil:
-			return nil, nil, io.EOF // the peer connection is closing
-		case p == nil:
+			return dated{}, io.EOF
+		case p.Packet == nil:
 			in.session.dropped.Add(1)
-		case in.belongs(p):
+		case in.belongs(p.Packet):
 			in.last = p.SequenceNumber
-			return p, nil, nil
-		case in.beginsCodec(p):
+			return p, nil
+		case in.beginsCodec(p.Packet):
 			in.held = p
-			return nil, nil, errCodec
+			return dated{}, errCodec
 		default:
 			in.session.dropped.Add(1)
 		}
 	}
 }
 
-// next returns a packet that is its caller's to keep, or nil for one that is
+// next returns a packet that is its caller's to keep, or none for one that is
 // malformed or of no negotiated codec.
-func (in *inbound) next() (*rtp.Packet, error) {
+func (in *inbound) next() (dated, error) {
 	n, _, err := in.track.Read(in.buf)
 	if errors.Is(err, webrtc.ErrCodecNotFound) || errors.Is(err, io.ErrShortBuffer) {
-		return nil, nil
+		return dated{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return dated{}, err
 	}
 	p := &rtp.Packet{}
 	if err := p.Unmarshal(bytes.Clone(in.buf[:n])); err != nil {
-		return nil, nil
+		return dated{}, nil
 	}
-	return p, nil
+	return dated{p, in.session.server.arrivals.of(rtpKey(p.SSRC, p.SequenceNumber), time.Now())}, nil
 }
 
 // belongs reports whether a packet is of the current codec or corrects its errors.
@@ -195,7 +216,7 @@ func (in *inbound) control() {
 		if err != nil {
 			return
 		}
-		arrival := time.Now()
+		arrival := in.session.server.arrivals.of(rtcpKey(uint32(in.track.SSRC())), time.Now())
 		packets, err := rtcp.Unmarshal(buf[:n])
 		if err != nil {
 			in.session.dropped.Add(1)
