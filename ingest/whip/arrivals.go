@@ -48,13 +48,17 @@ func (a *arrivals) note(packet []byte, at time.Time) {
 	if len(packet) < 12 || packet[0]>>6 != 2 {
 		return
 	}
-	key := rtpKey(binary.BigEndian.Uint32(packet[8:]), binary.BigEndian.Uint16(packet[2:]))
+	key := keyIn(packet)
 	if isRTCP(packet[1]) {
 		key = rtcpKey(binary.BigEndian.Uint32(packet[4:]))
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	*a.slot(key) = arrival{key, at.Sub(a.begin)}
+}
+
+func keyIn(rtp []byte) uint64 {
+	return rtpKey(binary.BigEndian.Uint32(rtp[8:]), binary.BigEndian.Uint16(rtp[2:]))
 }
 
 // isRTCP tells RTCP from RTP by the second byte (RFC 5761, section 4).
@@ -71,4 +75,13 @@ func (a *arrivals) of(key uint64, now time.Time) time.Time {
 		return now
 	}
 	return at
+}
+
+// rtp returns when a packet of RTP came that has been decrypted just now.
+func (a *arrivals) rtp(packet []byte) time.Time {
+	now := time.Now()
+	if len(packet) < 12 {
+		return now
+	}
+	return a.of(keyIn(packet), now)
 }

@@ -19,21 +19,10 @@ const (
 	maxBlocks         = 31 // of a receiver report
 )
 
-// feedbacks makes what tells the publishers how their packets arrive. The stack's
-// own interceptors date packets when they are read, and hand each to another
-// goroutine.
-type feedbacks struct{ arrivals *arrivals }
-
-// NewInterceptor implements interceptor.Factory.
-func (f feedbacks) NewInterceptor(string) (interceptor.Interceptor, error) {
-	return &feedback{
-		arrivals: f.arrivals, ssrc: rand.Uint32(), done: make(chan struct{}), streams: make(map[uint32]*reception),
-		transport: twcc.NewRecorder(rand.Uint32()),
-	}, nil
-}
-
-// feedback is that of a session: receiver reports (RFC 3550, section 6.4.2), and the
-// times at which packets came (transport-wide congestion control).
+// feedback tells the publisher of a session how its packets arrive: by receiver
+// reports (RFC 3550, section 6.4.2), and by the times at which they came
+// (transport-wide congestion control). The stack's own interceptors date packets when
+// they are read, and hand each to another goroutine.
 type feedback struct {
 	interceptor.NoOp
 
@@ -45,10 +34,20 @@ type feedback struct {
 	mu        sync.Mutex
 	closed    bool
 	writer    interceptor.RTCPWriter
-	streams   map[uint32]*reception
+	streams   map[uint32]*feedbackStream
 	transport *twcc.Recorder
 	told      time.Time // when the transport's feedback was made last
 }
+
+func newFeedback(a *arrivals) *feedback {
+	return &feedback{
+		arrivals: a, ssrc: rand.Uint32(), done: make(chan struct{}), streams: make(map[uint32]*feedbackStream),
+		transport: twcc.NewRecorder(rand.Uint32()),
+	}
+}
+
+// NewInterceptor implements interceptor.Factory, for the one connection of the session.
+func (f *feedback) NewInterceptor(string) (interceptor.Interceptor, error) { return f, nil }
 
 // BindRTCPWriter begins to report.
 func (f *feedback) BindRTCPWriter(w interceptor.RTCPWriter) interceptor.RTCPWriter {
@@ -87,8 +86,8 @@ func (f *feedback) reports(now time.Time) []rtcp.Packet {
 	defer f.mu.Unlock()
 	var packets []rtcp.Packet
 	var blocks []rtcp.ReceptionReport
-	for _, r := range f.streams {
-		if b, ok := r.block(now); ok {
+	for _, x := range f.streams {
+		if b, ok := x.reception.block(now); ok {
 			blocks = append(blocks, b)
 		}
 	}
@@ -114,8 +113,19 @@ func (f *feedback) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.streams[info.SSRC] = x.reception
+	f.streams[info.SSRC] = x
 	return x
+}
+
+// stream returns what takes note of a stream's packets that are not read. It must
+// have been bound; otherwise nothing is noted.
+func (f *feedback) stream(ssrc uint32) (note func(packet []byte)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if x := f.streams[ssrc]; x != nil {
+		return x.note
+	}
+	return func([]byte) {}
 }
 
 // UnbindRemoteStream forgets a stream.
@@ -146,8 +156,8 @@ func (f *feedback) sender(sr *rtcp.SenderReport) {
 	at := f.arrivals.of(rtcpKey(sr.SSRC), time.Now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if r := f.streams[sr.SSRC]; r != nil {
-		r.sender(sr, at)
+	if x := f.streams[sr.SSRC]; x != nil {
+		x.reception.sender(sr, at)
 	}
 }
 
@@ -163,37 +173,39 @@ func (f *feedback) Close() error {
 	return nil
 }
 
-// feedbackStream is one stream. It is read by one goroutine at a time.
+// feedbackStream is one stream.
 type feedbackStream struct {
 	feedback  *feedback
 	reader    interceptor.RTPReader
-	extension uint8      // of the transport's sequence number; 0 without
-	header    rtp.Header // of the packet that is read
+	extension uint8 // of the transport's sequence number; 0 without
 
-	reception *reception // the feedback's lock guards it
+	// The feedback's lock guards these.
+	header    rtp.Header // of the packet that is noted
+	reception *reception
 }
 
 // Read implements interceptor.RTPReader.
 func (x *feedbackStream) Read(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
 	n, a, err := x.reader.Read(b, a)
-	if err != nil {
-		return n, a, err
+	if err == nil {
+		x.note(b[:n])
 	}
-	if _, err := x.header.Unmarshal(b[:n]); err == nil {
-		x.feedback.send(x.note())
-	}
-	return n, a, nil
+	return n, a, err
 }
 
-// note takes in a packet, and returns what there is to tell.
-func (x *feedbackStream) note() []rtcp.Packet {
+// note takes in a packet, and sends what there is to tell.
+func (x *feedbackStream) note(packet []byte) { x.feedback.send(x.record(packet, time.Now())) }
+
+func (x *feedbackStream) record(packet []byte, now time.Time) []rtcp.Packet {
 	h, f := &x.header, x.feedback
-	now := time.Now()
-	at := f.arrivals.of(rtpKey(h.SSRC, h.SequenceNumber), now)
-	var transport rtp.TransportCCExtension
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if _, err := h.Unmarshal(packet); err != nil {
+		return nil
+	}
+	at := f.arrivals.of(rtpKey(h.SSRC, h.SequenceNumber), now)
 	x.reception.packet(h, at)
+	var transport rtp.TransportCCExtension
 	if x.extension == 0 || transport.Unmarshal(h.GetExtension(x.extension)) != nil {
 		return nil
 	}

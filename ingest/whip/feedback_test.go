@@ -37,12 +37,9 @@ func (s *stream) Read(b []byte, a interceptor.Attributes) (int, interceptor.Attr
 	return copy(b, s.raw), a, nil
 }
 
-func newFeedback(tb testing.TB, a *arrivals, out interceptor.RTCPWriter, in interceptor.RTPReader) interceptor.RTPReader {
+func bind(tb testing.TB, a *arrivals, out interceptor.RTCPWriter, in interceptor.RTPReader) interceptor.RTPReader {
 	tb.Helper()
-	f, err := feedbacks{a}.NewInterceptor("")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	f := newFeedback(a)
 	tb.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			tb.Error(err)
@@ -71,7 +68,7 @@ func transportPacket(tb testing.TB, n int) []byte {
 func TestFeedbackTellsWhenPacketsCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, in, out := newArrivals(), &stream{}, &told{}
-		r := newFeedback(t, a, out, in)
+		r := bind(t, a, out, in)
 		b := make([]byte, receiveMTU)
 		const count = 250
 		for n := range count {
@@ -123,7 +120,7 @@ func TestFeedbackTellsWhenPacketsCame(t *testing.T) {
 func TestFeedbackAllocatesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // where no time passes
 		a, in := newArrivals(), &stream{}
-		r := newFeedback(t, a, &told{}, in)
+		r := bind(t, a, &told{}, in)
 		b := make([]byte, receiveMTU)
 		packets := make([][]byte, 2000)
 		for n := range packets {

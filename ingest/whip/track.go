@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,14 +15,12 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// errCodec ends a pump whose track goes on with another codec.
-var errCodec = errors.New("whip: codec changed")
-
 // onTrack is called by the stack, in a goroutine of its own, for each track and
 // simulcast layer: again if another SSRC claims to be the same layer, as some
 // senders' retransmissions do. Two readers of one track must not be.
 func (x *session) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-	in := &inbound{session: x, track: t, receiver: r, buf: make([]byte, receiveMTU)}
+	in := &inbound{session: x, track: t, receiver: r, parameters: r.GetParameters()}
+	in.payloads = in.parameters.Codecs
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended || slices.Contains(x.arrived, t) {
@@ -35,60 +34,164 @@ func (x *session) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 // inbound moves one track or layer from the peer connection to the sink, until
 // the peer connection closes.
 type inbound struct {
-	session  *session
-	track    *webrtc.TrackRemote
-	receiver *webrtc.RTPReceiver
-	writer   atomic.Pointer[ingest.Writer] // of the current codec
-
-	// What follows is media's.
-	buf        []byte
+	session    *session
+	track      *webrtc.TrackRemote
+	receiver   *webrtc.RTPReceiver
 	parameters webrtc.RTPParameters
 	payloads   payloadMap
-	codec      webrtc.RTPCodecParameters // the current one
-	last       uint16
-	held       dated // the first of a codec
+	writer     atomic.Pointer[ingest.Writer] // of the current codec
+
+	mu    sync.Mutex                // guards the rest
+	codec webrtc.RTPCodecParameters // the current one
+	last  uint16
+	deaf  bool // nobody wants more
 }
 
-// dated is a packet and when it came.
-type dated struct {
-	*rtp.Packet
-	at time.Time
-}
-
-// media announces the track, again for each codec that the publisher turns to
-// (browsers do when an encoder fails), and pumps its packets.
+// media lets the stack read the first packets, by which it finds out what the
+// track is, and then has them handed on without it.
 func (in *inbound) media() {
-	in.parameters = in.receiver.GetParameters()
-	in.payloads = in.parameters.Codecs
-	_, err := in.read() // until the first packet of a codec is held
-	for errors.Is(err, errCodec) {
-		var w ingest.Writer
-		if w, err = in.session.sink.AddTrack(in.describe()); err != nil {
-			break
+	defer in.end()
+	for buf := make([]byte, receiveMTU); ; {
+		own := in.session.sources.find(uint32(in.track.SSRC()))
+		var reads int64
+		if own != nil {
+			reads = own.reads.Load()
 		}
-		in.writer.Store(&w)
-		err = in.pump(w)
+		n, _, err := in.track.Read(buf)
+		switch {
+		case errors.Is(err, webrtc.ErrCodecNotFound) || errors.Is(err, io.ErrShortBuffer):
+			in.session.dropped.Add(1)
+		case err != nil:
+			return // the peer connection is closing
+		default:
+			in.take(buf[:n], in.session.server.arrivals.rtp(buf[:n]))
+		}
+		// What it has read before comes first, without another read.
+		if own != nil && own.reads.Load() > reads && in.divert(own) == nil {
+			<-own.closed
+			return
+		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ingest.ErrClosed) && in.session.ctx.Err() == nil {
+}
+
+// divert lets packets be handed on as they are decrypted, with what the stack would
+// have done to them when they are read: feedback and retransmissions.
+func (in *inbound) divert(own *source) error {
+	note := in.session.feedback.stream(uint32(in.track.SSRC()))
+	repaired := false
+	return own.divert(func(packet []byte) {
+		if !repaired {
+			repaired = in.divertRepairs()
+		}
+		note(packet)
+		in.take(packet, in.session.server.arrivals.rtp(packet))
+	})
+}
+
+// divertRepairs does the same for the retransmissions of the track, if they come in
+// a stream of their own. That may be known late.
+func (in *inbound) divertRepairs() bool {
+	ssrc := uint32(in.track.RtxSSRC())
+	if ssrc == 0 {
+		return false
+	}
+	repairs := in.session.sources.find(ssrc)
+	if repairs == nil {
+		return false
+	}
+	note := in.session.feedback.stream(ssrc)
+	return repairs.divert(func(packet []byte) {
+		note(packet)
+		at := in.session.server.arrivals.rtp(packet)
+		if original := in.payloads.retransmitted(packet, uint32(in.track.SSRC())); original != nil {
+			in.take(original, at)
+		}
+	}) == nil
+}
+
+// take hands a packet on, which stays its caller's. It announces the track, again for
+// each codec that the publisher turns to (browsers do when an encoder fails).
+func (in *inbound) take(raw []byte, at time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.deaf || in.session.ctx.Err() != nil {
+		return
+	}
+	p := newPacket()
+	if p.Unmarshal(bytes.Clone(raw)) != nil {
+		in.session.dropped.Add(1)
+		return
+	}
+	var err error
+	switch {
+	case in.belongs(p):
+	case in.beginsCodec(p):
+		err = in.announce()
+	default:
+		in.session.dropped.Add(1)
+		return
+	}
+	in.last = p.SequenceNumber
+	if err == nil {
+		err = (*in.writer.Load()).WriteRTP(p, at)
+	}
+	if err != nil {
+		in.giveUp(err)
+	}
+}
+
+// newPacket makes one with room for the usual header extensions.
+func newPacket() *rtp.Packet {
+	p := new(struct {
+		rtp.Packet
+		extensions [4]rtp.Extension
+	})
+	p.Extensions = p.extensions[:0]
+	return &p.Packet
+}
+
+// announce begins the current codec; mu is held.
+func (in *inbound) announce() error {
+	if w := in.writer.Load(); w != nil {
+		if err := (*w).Close(); err != nil {
+			return err
+		}
+	}
+	w, err := in.session.sink.AddTrack(in.describe())
+	if err == nil {
+		in.writer.Store(&w)
+	}
+	return err
+}
+
+// giveUp hands on nothing more. What comes is still noted, so that the feedback about
+// the other tracks stays right. mu is held.
+func (in *inbound) giveUp(err error) {
+	in.deaf = true
+	if !errors.Is(err, ingest.ErrClosed) {
 		in.session.server.log.Warn("track given up", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
 	}
-	in.drain()
+	in.close()
 }
 
-// pump hands packets to w until another codec begins, w wants no more or the
-// session ends, and closes it.
-func (in *inbound) pump(w ingest.Writer) (err error) {
-	defer func() { err = errors.Join(err, w.Close()) }()
-	for in.session.ctx.Err() == nil {
-		p, err := in.read()
-		if err != nil {
-			return err
-		}
-		if err := w.WriteRTP(p.Packet, p.at); err != nil {
-			return err
-		}
+func (in *inbound) close() {
+	w := in.writer.Load()
+	if w == nil {
+		return
 	}
-	return nil
+	if err := (*w).Close(); err != nil {
+		in.session.server.log.Warn("track closed", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
+	}
+}
+
+// end ends the track.
+func (in *inbound) end() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.deaf {
+		in.deaf = true
+		in.close()
+	}
 }
 
 func (in *inbound) describe() ingest.TrackInfo {
@@ -130,50 +233,6 @@ func (in *inbound) requestPackets(sequence []uint16) {
 	})
 }
 
-// read returns the next packet of the current codec, or of what belongs to it.
-// It fails with errCodec, keeping the packet for the next pump, when another
-// codec begins, and with io.EOF when the peer connection closes.
-func (in *inbound) read() (dated, error) {
-	if p := in.held; p.Packet != nil {
-		in.held, in.last = dated{}, p.SequenceNumber
-		return p, nil
-	}
-	for {
-		p, err := in.next()
-		switch {
-		case err != nil:
-			return dated{}, io.EOF
-		case p.Packet == nil:
-			in.session.dropped.Add(1)
-		case in.belongs(p.Packet):
-			in.last = p.SequenceNumber
-			return p, nil
-		case in.beginsCodec(p.Packet):
-			in.held = p
-			return dated{}, errCodec
-		default:
-			in.session.dropped.Add(1)
-		}
-	}
-}
-
-// next returns a packet that is its caller's to keep, or none for one that is
-// malformed or of no negotiated codec.
-func (in *inbound) next() (dated, error) {
-	n, _, err := in.track.Read(in.buf)
-	if errors.Is(err, webrtc.ErrCodecNotFound) || errors.Is(err, io.ErrShortBuffer) {
-		return dated{}, nil
-	}
-	if err != nil {
-		return dated{}, err
-	}
-	p := &rtp.Packet{}
-	if err := p.Unmarshal(bytes.Clone(in.buf[:n])); err != nil {
-		return dated{}, nil
-	}
-	return dated{p, in.session.server.arrivals.of(rtpKey(p.SSRC, p.SequenceNumber), time.Now())}, nil
-}
-
 // belongs reports whether a packet is of the current codec or corrects its errors.
 func (in *inbound) belongs(p *rtp.Packet) bool {
 	payloadType, ok := in.payloads.carried(p)
@@ -195,16 +254,6 @@ func (in *inbound) beginsCodec(p *rtp.Packet) bool {
 	}
 	in.codec = codec
 	return true
-}
-
-// drain reads on when the sink wants no more, so that the feedback about the
-// other tracks stays right.
-func (in *inbound) drain() {
-	for {
-		if _, err := in.next(); err != nil {
-			return
-		}
-	}
 }
 
 // control passes the track's sender reports on. Reading them is also what

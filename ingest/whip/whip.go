@@ -120,7 +120,7 @@ type Hooks struct {
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
-	newAPI   func(*sources) (*webrtc.API, error)
+	newAPI   func(*session) (*webrtc.API, error)
 	mux      *http.ServeMux
 	closers  []func() error // of the shared sockets
 	arrivals *arrivals
@@ -192,7 +192,7 @@ func (c *Config) setDefaults() {
 }
 
 // buildAPI prepares what all sessions share, and opens the muxes last. Each has an
-// API of its own, as that makes the buffers of its streams.
+// API of its own, as that makes the buffers of its streams and its feedback.
 func (s *Server) buildAPI() error {
 	media, err := newMediaEngine()
 	if err != nil {
@@ -210,16 +210,16 @@ func (s *Server) buildAPI() error {
 		return errors.Join(err, shared.close())
 	}
 	s.closers = append(s.closers, shared.close)
-	interceptors := &interceptor.Registry{}
-	interceptors.Add(feedbacks{s.arrivals})
-	s.newAPI = func(x *sources) (*webrtc.API, error) {
+	s.newAPI = func(x *session) (*webrtc.API, error) {
 		network, err := shared.network(s.arrivals)
 		if err != nil {
 			return nil, fmt.Errorf("whip: network: %w", err)
 		}
 		own := engine
-		own.BufferFactory = x.buffer
+		own.BufferFactory = x.sources.buffer
 		own.SetNet(network)
+		interceptors := &interceptor.Registry{}
+		interceptors.Add(x.feedback)
 		return webrtc.NewAPI(
 			webrtc.WithMediaEngine(media),
 			webrtc.WithInterceptorRegistry(interceptors),
