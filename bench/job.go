@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/cpu"
 )
 
 // Job is one measurement. It is done by a process of its own, so that its memory
@@ -106,7 +107,14 @@ func (j Job) spawn(ctx context.Context, command []string) (report, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &said
-	if err := cmd.Run(); err != nil {
+	start := cmd.Start
+	if j.Kind == jobLive { // as the server starts its workers
+		start = func() error { return cpu.Unhurried(cmd.Start) }
+	}
+	if err := start(); err != nil {
+		return rep, fmt.Errorf("bench: %s of %v: %w", j.Kind, j.Scenario, err)
+	}
+	if err := cmd.Wait(); err != nil {
 		return rep, fmt.Errorf("bench: %s of %v: %w: %s", j.Kind, j.Scenario, err, bytes.TrimSpace(said.Bytes()))
 	}
 	if err := json.Unmarshal(out.Bytes(), &rep); err != nil {

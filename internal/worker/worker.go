@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/cpu"
 )
 
 const (
@@ -93,7 +94,7 @@ func (w *worker) start(files []*os.File) error {
 	w.cmd.Dir = "/"
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.cfg.Credential} // a terminal's signals are for the server
 	w.cmd.Stderr = &logLines{log: p.log.With("conversation", w.conversation), pid: func() int { return w.cmd.Process.Pid }}
-	if err := w.cmd.Start(); err != nil {
+	if err := cpu.Unhurried(w.cmd.Start); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
 	return nil
