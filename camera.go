@@ -143,7 +143,9 @@ func (c *camera) decodeUnit(u unit) (fresh bool, err error) {
 		c.stats.oversize++
 		return false, codec.ErrSize
 	}
-	c.budget.spend(func() { fresh, err = c.dec.Decode(u.Data) })
+	since := c.budget.begin()
+	fresh, err = c.dec.Decode(u.Data)
+	c.budget.end(since)
 	switch {
 	case errors.Is(err, codec.ErrSize):
 		c.stats.oversize++

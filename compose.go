@@ -58,9 +58,9 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	if err != nil {
 		return Result{}, err
 	}
-	p := &player{rec: r, clock: clock, probe: probe.From(ctx)}
+	p := &player{rec: r, clock: clock, script: script, probe: probe.From(ctx)}
 	r.observe(p.probe)
-	r.finish(p.play(ctx, script))
+	r.finish(p.play(ctx))
 	res := r.Result()
 	return res, res.Err
 }
@@ -102,20 +102,55 @@ func (c *scriptClock) now() time.Time { return time.Unix(0, c.unix.Load()).UTC()
 
 // player plays a script to a recording that has no goroutine: it owns it.
 type player struct {
-	rec   *Recording
-	clock *scriptClock
-	probe *probe.Probe
-	time  timebase.Ticks // up to which everything is done
+	rec    *Recording
+	clock  *scriptClock
+	script Script
+	probe  *probe.Probe
+	time   timebase.Ticks // up to which everything is done
+
+	// What was read ahead, and how reading ended.
+	ahead []ingest.Step
+	taken int // of them
+	err   error
+}
+
+// readAhead is how many steps are read at once for a probe: to tell it for each
+// that it was read would take about as long as to do it.
+const readAhead = 64
+
+// next returns the next step.
+func (p *player) next() (ingest.Step, error) {
+	if p.probe == nil {
+		return p.script.Next()
+	}
+	if p.taken == len(p.ahead) {
+		p.readAhead()
+	}
+	if p.taken == len(p.ahead) {
+		return ingest.Step{}, p.err
+	}
+	p.taken++
+	return p.ahead[p.taken-1], nil
+}
+
+func (p *player) readAhead() {
+	defer p.probe.Enter(p.probe.Enter(probe.Replay))
+	p.ahead, p.taken = p.ahead[:0], 0
+	for len(p.ahead) < readAhead && p.err == nil {
+		var step ingest.Step
+		if step, p.err = p.script.Next(); p.err == nil {
+			p.ahead = append(p.ahead, step)
+		}
+	}
 }
 
 // play does what the script says until all of the recording is composed.
-func (p *player) play(ctx context.Context, script Script) error {
+func (p *player) play(ctx context.Context) error {
 	p.probe.Resume()
 	defer p.probe.Enter(probe.Other)
+	p.probe.Enter(probe.Receive)
 	for !p.rec.session.finished() {
-		p.probe.Enter(probe.Replay)
-		step, err := script.Next()
-		p.probe.Enter(probe.Receive)
+		step, err := p.next()
 		if errors.Is(err, io.EOF) {
 			p.rec.begin(EndShutdown) // unless it was stopped
 			return p.composeUntil(ctx, never)

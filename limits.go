@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/callreel/callreel/ingest"
@@ -147,15 +148,23 @@ type budgets struct{ sight, sound budget }
 // exhausted reports whether nothing may be decoded now.
 func (b *budget) exhausted() bool { return b.share > 0 && b.meter.over(b.now) }
 
-// spend decodes something and pays for it. To measure takes some system
-// calls, so it is done for all that is due of a voice together.
-func (b *budget) spend(decode func()) {
+// begin begins to measure decoding that end pays for. In between the goroutine is
+// locked to its thread. It takes some system calls, so it is done for all that is due
+// of a voice together.
+func (b *budget) begin() (since time.Duration) {
 	if b.share < 0 {
-		decode()
+		return 0
+	}
+	runtime.LockOSThread()
+	return cpu.Thread()
+}
+
+func (b *budget) end(since time.Duration) {
+	if b.share < 0 {
 		return
 	}
-	spent, _ := cpu.Measure(func() error { decode(); return nil })
-	b.meter.pay(b.now, time.Duration(float64(spent)/b.share))
+	b.meter.pay(b.now, time.Duration(float64(cpu.Thread()-since)/b.share))
+	runtime.UnlockOSThread()
 }
 
 // budget returns a participant's budgets at a session position. Those of people

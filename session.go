@@ -10,6 +10,7 @@ import (
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/probe"
+	"github.com/callreel/callreel/internal/resample"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/mixer"
 )
@@ -55,6 +56,7 @@ type session struct {
 	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
 	mixer  *mixer.Mixer
+	tables resample.Tables // of the voices
 	comp   *compositor.Compositor
 	scaler *codec.Scaler
 	tiles  []compositor.Tile
@@ -244,25 +246,11 @@ func (s *session) equip(m *member) {
 // can't be decoded has nil in its place.
 func (s *session) decode(l *layer) (err error) {
 	if t := l.track; t.kind == ingest.Audio {
-		s.voices[t], err = newVoice(l, s.mixer)
+		s.voices[t], err = newVoice(l, s.mixer, &s.tables)
 	} else {
 		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}, s.limits.Pixels)
 	}
 	return err
-}
-
-// play decodes the sound that was pulled, of a tick, which bounds how much it is.
-func (s *session) play(v *voice) {
-	if len(v.feed.due) == 0 {
-		return
-	}
-	v.budget.spend(func() {
-		for _, u := range v.feed.due {
-			if pos, recorded := s.timeline.position(u.at); recorded {
-				v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
-			}
-		}
-	})
 }
 
 // finished is the report of a track that is over.

@@ -63,12 +63,12 @@ func (d decodeStats) excess() uint64 { return d.oversize + d.withheld }
 // silenceLevel is what counts as silence: nothing beyond -70 dBFS.
 const silenceLevel = 0.000316
 
-func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
+func newVoice(l *layer, m *mixer.Mixer, tables *resample.Tables) (*voice, error) {
 	dec, err := codec.NewAudioDecoder(l.info.MimeType)
 	if err != nil {
 		return nil, err
 	}
-	rate, err := resample.New(dec.SampleRate(), mixRate)
+	rate, err := tables.New(dec.SampleRate(), mixRate)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,19 @@ func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
 // resampler holds back, and by how much the voice is behind.
 func (v *voice) lag() timebase.Ticks {
 	return ticks(v.mixed(v.rate.Delay()) + max(v.steer.off, 0))
+}
+
+// play decodes the sound that was pulled, of a tick, which bounds how much it is.
+func (s *session) play(v *voice) {
+	if len(v.feed.due) == 0 {
+		return
+	}
+	defer v.budget.end(v.budget.begin())
+	for _, u := range v.feed.due {
+		if pos, recorded := s.timeline.position(u.at); recorded {
+			v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
+		}
+	}
 }
 
 // play decodes one packet into the mix; pos is where its first sample belongs.

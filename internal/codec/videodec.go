@@ -230,6 +230,7 @@ type VideoDecoder struct {
 	colour  Colour
 	have    bool
 	changed bool
+	got     C.int // pictures that came of the last call
 }
 
 // NewVideoDecoder returns a decoder for an RTP media type, such as video/VP8 in
@@ -286,10 +287,9 @@ func (d *VideoDecoder) Decode(unit []byte) (bool, error) {
 }
 
 func (d *VideoDecoder) decodePacket(packet []byte) (bool, error) {
-	var got C.int
-	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&packet[0]), C.int(len(packet)), &got)
+	rc := C.cr_dec_decode(d.c, unsafe.Pointer(&packet[0]), C.int(len(packet)), &d.got)
 	runtime.KeepAlive(packet)
-	return d.took(rc, got)
+	return d.took(rc)
 }
 
 // Drain brings out the pictures that the decoder holds back because of
@@ -298,24 +298,23 @@ func (d *VideoDecoder) Drain() (bool, error) {
 	if d.c == nil {
 		return false, ErrClosed
 	}
-	var got C.int
-	rc := C.cr_dec_drain(d.c, &got)
-	return d.took(rc, got)
+	rc := C.cr_dec_drain(d.c, &d.got)
+	return d.took(rc)
 }
 
-func (d *VideoDecoder) took(rc, got C.int) (bool, error) {
+func (d *VideoDecoder) took(rc C.int) (bool, error) {
 	d.changed = d.c.changed != 0
-	if got > 0 {
+	if d.got > 0 {
 		d.setPicture()
 	}
 	if rc >= 0 {
-		return got > 0, nil
+		return d.got > 0, nil
 	}
 	err := fmt.Errorf("%w: %w", ErrCorrupt, avError("decode video", rc))
 	if d.c.refused != 0 {
 		err = fmt.Errorf("%w: %w", ErrSize, err)
 	}
-	return got > 0, err
+	return d.got > 0, err
 }
 
 // Picture returns the newest good picture, or nil before the first. It is

@@ -33,14 +33,31 @@ type Resampler struct {
 	at      int // index in buf of the first tap for the next output sample
 }
 
+// Tables are the coefficients of filters, which resamplers of the same rates share:
+// 50 kB for equal ones, and a millisecond to compute. The zero value has none. They
+// are not safe for concurrent use, but the resamplers that share one are.
+type Tables struct{ filters map[[2]int]filter }
+
 // New returns a converter between two rates in Hz, each 1000 to 192000.
-func New(inRate, outRate int) (*Resampler, error) {
+func New(inRate, outRate int) (*Resampler, error) { return new(Tables).New(inRate, outRate) }
+
+// New is as that of the package.
+func (t *Tables) New(inRate, outRate int) (*Resampler, error) {
 	if inRate < minRate || inRate > maxRate || outRate < minRate || outRate > maxRate {
 		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
 	}
+	rates := [2]int{inRate, outRate}
+	f, ok := t.filters[rates]
+	if !ok {
+		if t.filters == nil {
+			t.filters = make(map[[2]int]filter)
+		}
+		f = newFilter(inRate, outRate)
+		t.filters[rates] = f
+	}
 	g := gcd(int64(inRate), int64(outRate))
 	r := &Resampler{
-		filter:  newFilter(inRate, outRate),
+		filter:  f,
 		den:     int64(outRate) / g * million,
 		nominal: int64(inRate) / g,
 	}
