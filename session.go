@@ -54,14 +54,15 @@ type session struct {
 
 	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
-	mixer  *mixer.Mixer
-	comp   *compositor.Compositor
-	scaler *codec.Scaler
-	tiles  []compositor.Tile
-	views  []view // what is in the tiles
-	pcm    []int16
-	out    *output
-	probe  *probe.Probe
+	mixer   *mixer.Mixer
+	filters filters
+	comp    *compositor.Compositor
+	scaler  *codec.Scaler
+	tiles   []compositor.Tile
+	views   []view // what is in the tiles
+	pcm     []int16
+	out     *output
+	probe   *probe.Probe
 
 	ladder   ladder
 	overload Overload
@@ -101,6 +102,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		live:      make(map[*track]bool),
 		concluded: make(map[string]int), budgets: make(map[string]*budgets), limits: eng.cfg.Limits,
 		stopped: never,
+		filters: make(filters),
 		mixer:   mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
 		comp:    comp, scaler: scaler, out: out,
 	}, nil
@@ -244,7 +246,7 @@ func (s *session) equip(m *member) {
 // can't be decoded has nil in its place.
 func (s *session) decode(l *layer) (err error) {
 	if t := l.track; t.kind == ingest.Audio {
-		s.voices[t], err = newVoice(l, s.mixer)
+		s.voices[t], err = newVoice(l, s.mixer, s.filters)
 	} else {
 		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}, s.limits.Pixels)
 	}
