@@ -14,7 +14,7 @@ import (
 
 const (
 	manifestName    = "manifest.json"
-	manifestVersion = 1
+	manifestVersion = 2
 	// manifestEvery is how often changes of the roster alone are written at most.
 	manifestEvery = timebase.Second
 	// manifestWhilePaused is how often it is written, changed or not, while it is

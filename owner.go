@@ -42,6 +42,11 @@ func (r *Recording) record() error {
 			}
 			r.watchLoad(due, now)
 		}
+		if r.session.settles() {
+			if err := r.measure(r.session.settle); err != nil {
+				return err
+			}
+		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
@@ -193,6 +198,7 @@ func (r *Recording) watch(now timebase.Ticks) {
 			r.save()
 		}
 		r.out.do(r.out.flush)
+		r.update(false)
 	}
 	switch {
 	case r.conv.present() > 0:
