@@ -45,6 +45,7 @@ type Recording struct {
 	delivery  delivery
 	suspended bool                     // it is not to end, but to go on elsewhere
 	stale     bool                     // the manifest is, as to the roster
+	progress  *progressReport          // in the newest manifest
 	toSave    atomic.Pointer[manifest] // what waits to be written
 	unsaved   atomic.Bool              // it could not be
 	saved     timebase.Ticks           // when it was, local time
