@@ -54,7 +54,7 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := newRecording(e, c, settings)
+	r, err := newRecording(e, c, settings, nil)
 	if err != nil {
 		return Result{}, err
 	}
