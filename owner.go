@@ -42,6 +42,12 @@ func (r *Recording) record() error {
 			}
 			r.watchLoad(due, now)
 		}
+		if r.session.settles() {
+			if err := r.measure(r.session.settle); err != nil {
+				return err
+			}
+			r.save()
+		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
@@ -205,6 +211,7 @@ func (r *Recording) watch(now timebase.Ticks) {
 			r.save()
 		}
 		r.out.do(r.out.flush)
+		r.update(false)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -252,8 +259,10 @@ func (r *Recording) publish(failure error) {
 	r.closeCapture()
 	res := r.describe()
 	res.Duration = r.session.position().Duration()
-	report := r.session.report(res.Participants)
+	report := r.session.report(res.Participants, r.session.retired)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
+	late := r.past.progress.joinTo(&report, r.session.late)
+	report.Ticks.P95Lateness, report.Ticks.MaxLateness = late.p95(), late.most
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
 	report.Ticks.Overload = res.Overload
 	report.judge(failure)

@@ -314,6 +314,7 @@ func (s *session) pictureAt(pos, at timebase.Ticks) error {
 		s.stats.RepeatedFrames++
 	}
 	s.probe.Composed(s.frame, s.canvas)
+	s.out.ending = s.stopped == never && s.timeline.end(pos+soundHeld) == never
 	return s.out.video(s.canvas, s.frame, s.frameKind(fresh))
 }
 
