@@ -48,6 +48,7 @@ var layers = []layer{
 	{"compositor/scalertest", "compositor", "", "a conformance suite knows what it tests, no more"},
 	{"ingest", foundation, web, "packets come from any source, by whatever transport"},
 	{"ingest/replay", foundation + " ingest internal/capture", web, "a capture is replayed anywhere, without a network"},
+	{"ingest/whip", foundation + " ingest internal/udp", "", "a source hands over to ingest.Sink, and knows neither recorder nor other sources; this one has sockets"},
 	{"ingest/...", foundation + " ingest", "", "a source hands over to ingest.Sink, and knows neither recorder nor other sources"},
 	{"storage", foundation, web + " " + clouds, "a store keeps files and knows nothing of calls"},
 	{"storage/bucket", "internal/fault storage", "github.com/pion/webrtc", "what knows the cloud services is linked by those who use them"},

@@ -253,13 +253,18 @@ func (s *session) decode(l *layer) (err error) {
 	return err
 }
 
-// play decodes the sound that was pulled.
+// play decodes the sound that was pulled, of a tick, which bounds how much it is.
 func (s *session) play(v *voice) {
-	for _, u := range v.feed.due {
-		if pos, recorded := s.timeline.position(u.at); recorded {
-			v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
-		}
+	if len(v.feed.due) == 0 {
+		return
 	}
+	v.budget.spend(func() {
+		for _, u := range v.feed.due {
+			if pos, recorded := s.timeline.position(u.at); recorded {
+				v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
+			}
+		}
+	})
 }
 
 // finished is the report of a track that is over.

@@ -111,11 +111,7 @@ func (v *voice) play(u ingest.Unit, pos, room int64) {
 		v.stats.withheld++
 		return
 	}
-	var pcm []float32
-	err := v.budget.spend(func() (err error) {
-		pcm, err = v.dec.Decode(u.Data)
-		return err
-	})
+	pcm, err := v.dec.Decode(u.Data)
 	if err != nil {
 		v.stats.errors++
 		v.stop()
