@@ -106,14 +106,18 @@ func (r Run) conditions() string {
 	if len(r.Measurements) == 0 {
 		return ""
 	}
-	least, most := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
+	least, usual := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
+	most := usual
 	for _, m := range r.Measurements {
 		if m.Err == "" {
 			least = min(least, len(m.Samples))
 		}
 		most = max(most, m.Scenario.Seconds)
 	}
-	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", most, least)
+	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", usual, least)
+	if most > usual {
+		text += fmt.Sprintf("; that with a slide is one of %d s", most)
+	}
 	const quiet = 0.5
 	if r.Load > quiet {
 		text += fmt.Sprintf(". **The machine had other work (a load of %.1f when it began): these figures are rough**", r.Load)
