@@ -206,14 +206,15 @@ func (c *camera) watch(pos, frame timebase.Ticks) {
 
 // report tells what came of the track, up to pos.
 func (c *camera) report(pos timebase.Ticks) TrackReport {
+	frozen := c.frozen.clone()
 	if end := min(pos, c.health.last+flowEnd); c.version > 0 && end-c.shown >= minFrozen && c.stands() {
-		c.frozen.add(c.shown, end)
+		frozen.add(c.shown, end)
 	}
 	r := c.layers[0].layer.describe(c.stats)
 	for _, l := range c.layers {
 		r.Layers = append(r.Layers, l.layer.stats())
 	}
-	r.Pictures = &PicturesReport{Frozen: c.frozen.report(), Blank: c.blank.report(), Black: c.black.report()}
+	r.Pictures = &PicturesReport{Frozen: frozen.report(), Blank: c.blank.report(), Black: c.black.report()}
 	for use, d := range c.used {
 		use.Duration = d.Duration()
 		r.Pictures.Used = append(r.Pictures.Used, use)

@@ -54,7 +54,7 @@ func Compose(ctx context.Context, cfg Config, settings RecordingConfig, script S
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := newRecording(e, c, settings)
+	r, err := newRecording(e, c, settings, nil)
 	if err != nil {
 		return Result{}, err
 	}
@@ -180,6 +180,9 @@ func (p *player) composeUntil(ctx context.Context, limit timebase.Ticks) error {
 		}
 		due := p.rec.session.due()
 		if due == never || due > limit {
+			if p.rec.session.settles() {
+				return p.rec.session.settle()
+			}
 			return nil
 		}
 		p.clock.set(p.rec.eng.clock.time(due))

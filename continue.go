@@ -192,14 +192,15 @@ type past struct {
 	stats     Stats
 	unwritten Spans
 	overload  Overload
-	continued int // how often it went on
+	progress  *progressReport // nil: nothing is known
+	continued int             // how often it went on
 }
 
 // past returns what there is so far. Who was in the call is taken to have left
 // when nothing was recorded any more.
 func (l *leftover) past(lost time.Time) past {
 	res := &l.manifest.Result
-	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, res.Overload, l.manifest.Continued + 1}
+	p := past{res.Pauses, res.Gaps, slices.Clone(res.Participants), res.Stats, res.Unwritten, res.Overload, l.manifest.Progress, l.manifest.Continued + 1}
 	for i := range p.people {
 		if who := &p.people[i]; who.Left.IsZero() {
 			who.Left = lost

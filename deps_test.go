@@ -58,7 +58,7 @@ var layers = []layer{
 	{"events", foundation + " cluster", "github.com/pion/webrtc", "events are delivered whoever made them"},
 	{"cluster", foundation, "github.com/pion/webrtc", "what nodes share is below all that they do"},
 	{"client", "internal/hmacauth", "github.com/pion/webrtc", "a client of the API signs requests, and links no media code"},
-	{"bench/...", foundation + " . ingest/... storage client internal/... bench/...", "", "the bench measures what users run"},
+	{"bench/...", foundation + " . ingest/... muxer storage client internal/... bench/...", "", "the bench measures what users run"},
 	{"internal/hmacauth", "", "github.com/pion/webrtc", "a signature is of an HTTP request"},
 	{"internal/capture", foundation + " ingest", web, "a capture holds what a source hands over"},
 	{"internal/servertest", "", "", "servers that tests talk to know nothing of ours"},

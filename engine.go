@@ -38,6 +38,7 @@ type Engine struct {
 	conversations map[string]*Conversation
 	recordings    map[string]*Recording // running ones; nil for one that is about to start
 	totals        Totals                // without what is running
+	requests      map[*spoolRequest]bool
 }
 
 // New checks the configuration and returns an engine. It starts
@@ -66,6 +67,7 @@ func newEngine(cfg Config, clock localClock) (*Engine, error) {
 		fonts:         fonts,
 		conversations: make(map[string]*Conversation),
 		recordings:    make(map[string]*Recording),
+		requests:      make(map[*spoolRequest]bool),
 		totals:        Totals{Ended: make(map[EndReason]int64)},
 	}, nil
 }
@@ -151,7 +153,8 @@ func (e *Engine) Recordings() []*Recording {
 
 // Start begins a recording of a conversation, which need not have participants
 // yet. It returns once the first file is open: from then on media is recorded.
-// It fails with [ErrBusy], [ErrFull], [ErrSpool] or [ErrInvalid].
+// It fails with [ErrBusy], [ErrFull], [ErrSpool] or [ErrInvalid]. A spool that does
+// not answer for five seconds can't take a recording.
 func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, error) {
 	cfg.setDefaults()
 	if err := errors.Join(ctx.Err(), cfg.check()); err != nil {
@@ -161,12 +164,8 @@ func (e *Engine) Start(ctx context.Context, cfg RecordingConfig) (*Recording, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.reserve(cfg.ID, false); err != nil {
-		return nil, err
-	}
-	r, err := e.begin(c, cfg)
+	r, err := e.await(c, cfg)
 	if err != nil {
-		e.unregister(cfg.ID)
 		return nil, err
 	}
 	r.observe(probe.From(ctx))
@@ -185,12 +184,12 @@ func (e *Engine) launch(r *Recording) (*Recording, error) {
 }
 
 // begin begins a recording, if the spool can take it.
-func (e *Engine) begin(c *Conversation, cfg RecordingConfig) (*Recording, error) {
+func (e *Engine) begin(c *Conversation, cfg RecordingConfig, start *spoolRequest) (*Recording, error) {
 	err := e.checkReserve()
 	if err != nil {
 		return nil, e.refused(err)
 	}
-	r, err := newRecording(e, c, cfg)
+	r, err := newRecording(e, c, cfg, start)
 	if _, system := errors.AsType[syscall.Errno](err); system { // here only the spool asks for anything
 		err = e.refused(fmt.Errorf("%w: %w", ErrSpool, err))
 	}
@@ -279,5 +278,6 @@ func (e *Engine) Close(ctx context.Context) error {
 		res, err := r.wait(ctx)
 		errs = append(errs, err, res.Err)
 	}
+	errs = append(errs, e.awaitSpool(ctx))
 	return errors.Join(append(errs, e.courier.close(ctx))...)
 }

@@ -79,8 +79,8 @@ func TestOlderCapture(t *testing.T) {
 // What a later version has left is not touched, whichever document says so.
 func TestNewerFormats(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"killed/manifest.json": {`"version": 1`, `"version": 2`},
-		"ended/manifest.json":  {`"recordingId"`, `"version": 2, "recordingId"`},
+		"killed/manifest.json": {`"version": 1`, `"version": 3`},
+		"ended/manifest.json":  {`"recordingId"`, `"version": 3, "recordingId"`},
 		"ended/recording.json": {`"recordingId"`, `"version": 2, "recordingId"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,11 @@ import (
 
 const (
 	manifestName    = "manifest.json"
-	manifestVersion = 1
+	manifestVersion = 2
 	// manifestEvery is how often changes of the roster alone are written at most.
 	manifestEvery = timebase.Second
+	// manifestAtLeast is how often it is written because of what was received.
+	manifestAtLeast = 5 * timebase.Second
 	// manifestWhilePaused is how often it is written, changed or not, while it is
 	// all that tells that the recording is running.
 	manifestWhilePaused = 60 * timebase.Second
@@ -34,13 +36,14 @@ type manifest struct {
 	Ended       bool            `json:"ended"`                // Result is final
 	Continued   int             `json:"continued,omitempty"`  // how often it went on after a crash
 	Result      Result          `json:"result"`               // as far as it has come, without the pause that lasts
+	Progress    *progressReport `json:"progress,omitempty"`   // what the report is made of, at most some seconds old
 }
 
 // errVersion refuses the manifest of a later version of callreel.
 var errVersion = fault.Caller.Wrap(errors.New("it is of a later version of callreel, which is to finish it"))
 
 func (m *manifest) save(c *courier) error {
-	doc, err := json.MarshalIndent(m, "", "  ")
+	doc, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -89,6 +92,7 @@ func (c *courier) read(recording, name string) (doc []byte, err error) {
 // manifest describes the recording as it is.
 func (r *Recording) manifest() *manifest {
 	m := &manifest{Version: manifestVersion, Time: r.eng.clock.read(), Settings: r.cfg, Continued: r.past.continued, Result: r.describe()}
+	m.Progress = r.reported(m.Result.Participants)
 	t := &r.session.timeline
 	if r.session.stopped == never && t.paused() {
 		m.PausedSince = r.eng.clock.time(t.pauses[len(t.pauses)-1].from)
@@ -115,10 +119,12 @@ func (r *Recording) save() {
 	})
 }
 
-// saveChanges does so if chunks or, for a while, people have come or gone.
+// saveChanges does so if there are chunks, if people have come or gone for a while,
+// and now and then for what was received.
 func (r *Recording) saveChanges(roster, chunks bool) {
 	r.stale = r.stale || roster || r.unsaved.Load()
-	if chunks || r.stale && r.eng.clock.now()-r.saved >= manifestEvery {
+	age := r.eng.clock.now() - r.saved
+	if chunks || r.stale && age >= manifestEvery || age >= max(manifestAtLeast, r.progress.pays()) {
 		r.stale = false
 		r.save()
 	}

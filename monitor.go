@@ -24,9 +24,8 @@ func (e *Engine) SpoolSize() (held, free int64, err error) {
 	return held, free, err
 }
 
-// CheckSpool reports whether the spool can take another recording: it is written
-// to, and Config.SpoolReserve must be free. The error is [ErrSpool].
-func (e *Engine) CheckSpool() error {
+// checkSpool is CheckSpool without patience.
+func (e *Engine) checkSpool() error {
 	if err := e.spool.Probe(); err != nil {
 		return fmt.Errorf("%w: %w", ErrSpool, err)
 	}

@@ -35,7 +35,8 @@ type output struct {
 	pcm      []int16       // less than a frame of AAC
 	samples  int64         // position of pcm
 	open     openChunk
-	probe    *probe.Probe
+	drained
+	probe *probe.Probe
 	standing
 	*writer
 	unavailable error // why the encoder that was asked for is not used
@@ -77,7 +78,7 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 		cfg: cfg, frameLen: cfg.frameLen(),
 		first: from.frame, key: from.frame, samples: from.sample(cfg),
 		open:     openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
-		standing: standing{changed: from.frame},
+		standing: standing{changed: from.frame}, drained: drained{upTo: from.frame},
 		writer: &writer{
 			files: files, interval: cfg.SyncInterval,
 			chunks: make([]chunkBytes, from.chunk+1),
@@ -104,6 +105,7 @@ func (o *output) prepare(start time.Time, from origin) (err error) {
 	if err != nil {
 		return err
 	}
+	o.heard = o.samples - int64(o.aenc.Priming())
 	audio := &muxer.AudioTrack{Config: o.aenc.Config(), SampleRate: mixRate, BitRate: o.cfg.AudioBitRate}
 	o.tracks = muxer.Config{
 		Video: video, Audio: audio, Created: start,
@@ -159,7 +161,7 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 	if of == usual || of == sparse {
 		o.changed = n
 	}
-	due, stood := n-o.key >= int64(keyInterval/o.frameLen), o.still
+	due, stood := n-o.key >= int64(keyInterval/o.frameLen), o.still || o.anew
 	if o.stands(n, cut || due) {
 		return o.repeat(n, cut || due)
 	}
@@ -172,7 +174,7 @@ func (o *output) video(canvas *image.YCbCr, n int64, of frameKind) error {
 		return nil
 	}
 	if key {
-		o.key, o.gap = n, false
+		o.key, o.gap, o.anew = n, false, false
 	}
 	return o.encode(canvas, n, key, of)
 }
@@ -184,6 +186,9 @@ func (o *output) encode(canvas *image.YCbCr, n int64, key bool, of frameKind) er
 	}
 	free := !key && (of == usual || of == unchanged) // to be a B-frame
 	o.given, o.newest, o.forward = append(o.given, n), n, !free
+	if err := o.differ(canvas, n); err != nil {
+		return err
+	}
 	encode := o.venc.EncodeForward
 	if free || key {
 		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
@@ -222,7 +227,7 @@ func (o *output) mayOmit(n int64) bool {
 // and writing works again.
 func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 	state := o.at(pos)
-	if pos%sampleTicks != 0 { // at some rates not each frame begins with a sample
+	if pos%sampleTicks != 0 || o.ending { // at some rates not each frame begins with a sample
 		return false, nil
 	}
 	if state.cause != nil {
@@ -262,6 +267,9 @@ func (o *output) retry(pos timebase.Ticks, state progress) (began bool, err erro
 func (o *output) writeVideo(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
+		if p.Key {
+			o.keys++
+		}
 		if p.PTS < o.since {
 			continue
 		}
@@ -325,6 +333,7 @@ func (o *output) encodeAudio(n int) error {
 	if err != nil {
 		return err
 	}
+	o.remember(o.pcm[:n])
 	o.samples += int64(n)
 	o.pcm = o.pcm[:copy(o.pcm, o.pcm[n:])]
 	return o.writeAudio(packets)
@@ -334,7 +343,7 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 	defer o.probe.Enter(o.probe.Enter(probe.Mux))
 	for _, p := range packets {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
-		o.open.audio = timebase.FromRate(s.PTS, mixRate)
+		o.open.audio, o.heard = timebase.FromRate(s.PTS, mixRate), s.PTS+s.Duration
 		o.open.add(o.open.audio, len(s.Data))
 		if err := o.put(len(s.Data), func() error { return o.putAudio(s) }); err != nil {
 			return err

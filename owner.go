@@ -31,7 +31,7 @@ func (r *Recording) record() error {
 	defer timer.Stop()
 	for !r.session.finished() && !r.suspended {
 		now := r.eng.clock.now()
-		due := r.session.due()
+		due := r.due(now)
 		if due <= now {
 			if err := r.measure(func() error {
 				r.session.probe.Resume()
@@ -42,6 +42,12 @@ func (r *Recording) record() error {
 			}
 			r.watchLoad(due, now)
 		}
+		if r.session.settles() {
+			if err := r.measure(r.session.settle); err != nil {
+				return err
+			}
+			r.save()
+		}
 		if r.session.stopped == never {
 			r.watch(now)
 		}
@@ -49,6 +55,15 @@ func (r *Recording) record() error {
 		r.obey(timer.C)
 	}
 	return nil
+}
+
+// due returns when the next frame is to be made.
+func (r *Recording) due(now timebase.Ticks) timebase.Ticks {
+	due := r.session.due()
+	if due > now && r.session.drained(now) {
+		return now
+	}
+	return due
 }
 
 // measure counts the CPU time that do takes.
@@ -63,11 +78,14 @@ func (r *Recording) pausing(now timebase.Ticks) time.Duration {
 	if r.session.finished() {
 		return 0
 	}
-	due := r.session.due()
-	if due == never {
-		return idleCheck
+	due, longest := r.due(now), idleCheck
+	if r.session.stopped != never {
+		longest = drainCheck
 	}
-	return min(max(0, (due-now).Duration()), idleCheck)
+	if due == never {
+		return longest
+	}
+	return min(max(0, (due-now).Duration()), longest)
 }
 
 func (r *Recording) step(due, now timebase.Ticks) error {
@@ -193,6 +211,7 @@ func (r *Recording) watch(now timebase.Ticks) {
 			r.save()
 		}
 		r.out.do(r.out.flush)
+		r.update(false)
 	}
 	switch {
 	case r.conv.present() > 0:
@@ -240,8 +259,10 @@ func (r *Recording) publish(failure error) {
 	r.closeCapture()
 	res := r.describe()
 	res.Duration = r.session.position().Duration()
-	report := r.session.report(res.Participants)
+	report := r.session.report(res.Participants, r.session.retired)
 	report.StartTime, report.Gaps = r.startTime, res.Gaps
+	late := r.past.progress.joinTo(&report, r.session.late)
+	report.Ticks.P95Lateness, report.Ticks.MaxLateness = late.p95(), late.most
 	report.Ticks.Stats, report.Ticks.Unwritten = res.Stats, res.Unwritten
 	report.Ticks.Overload = res.Overload
 	report.judge(failure)

@@ -45,6 +45,7 @@ type Recording struct {
 	delivery  delivery
 	suspended bool                     // it is not to end, but to go on elsewhere
 	stale     bool                     // the manifest is, as to the roster
+	progress  *progressReport          // in the newest manifest
 	toSave    atomic.Pointer[manifest] // what waits to be written
 	unsaved   atomic.Bool              // it could not be
 	saved     timebase.Ticks           // when it was, local time
@@ -70,13 +71,13 @@ type answer struct {
 
 // newRecording opens the encoders and the first file and attaches to the
 // conversation: from now on its media is let in, for whoever owns the recording.
-func newRecording(e *Engine, c *Conversation, cfg RecordingConfig) (*Recording, error) {
+func newRecording(e *Engine, c *Conversation, cfg RecordingConfig, start *spoolRequest) (*Recording, error) {
 	now := e.clock.now()
 	r := e.recording(cfg, now, Result{ID: cfg.ID, Conversation: c.id, StartTime: e.clock.time(now)})
 	if err := r.claim(); err != nil {
 		return nil, err
 	}
-	if err := r.begun(c, now); err != nil {
+	if err := r.begun(c, now, start); err != nil {
 		return nil, errors.Join(err, r.abandon(), r.forget())
 	}
 	return r, nil
@@ -94,7 +95,7 @@ func (e *Engine) recording(cfg RecordingConfig, now timebase.Ticks, res Result) 
 	}
 }
 
-func (r *Recording) begun(c *Conversation, now timebase.Ticks) error {
+func (r *Recording) begun(c *Conversation, now timebase.Ticks, start *spoolRequest) error {
 	if err := r.open(origin{timeline: timeline{start: now}}); err != nil {
 		return err
 	}
@@ -108,6 +109,9 @@ func (r *Recording) begun(c *Conversation, now timebase.Ticks) error {
 	}
 	if err := r.openCapture(now); err != nil {
 		return err
+	}
+	if !start.goesOn() {
+		return errSilent
 	}
 	return r.attach(c, now)
 }

@@ -187,7 +187,8 @@ func (l *leftover) finish() error {
 	return m.save(c)
 }
 
-// conclude makes the report of a recording that was interrupted: little is known.
+// conclude makes the report of a recording that was interrupted, of what was noted
+// while it ran.
 func (l *leftover) conclude() error {
 	res := &l.manifest.Result
 	report := Report{
@@ -201,6 +202,8 @@ func (l *leftover) conclude() error {
 		p.Name = stay.Name
 		p.Stays = append(p.Stays, stay)
 	}
+	late := l.manifest.Progress.joinTo(&report, lateness{})
+	report.Ticks.P95Lateness, report.Ticks.MaxLateness = late.p95(), late.most
 	report.judge(errors.New("it was interrupted; what came in the call after that is not in it"))
 	res.Report, res.Verdict = &report, report.Verdict
 	if err := l.eng.courier.write(l.id, reportName, report); err != nil {

@@ -211,7 +211,7 @@ func TestRecoverLeavesRunningRecordings(t *testing.T) {
 func TestRecoverRefuses(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]map[string]string{
-		"newer":     {"manifest.json": `{"version": 2, "settings": "other"}`, "0.mp4": "media"},
+		"newer":     {"manifest.json": `{"version": 3, "settings": "other"}`, "0.mp4": "media"},
 		"malformed": {"manifest.json": `{"version": 1`, "0.mp4": "media"},
 		"others":    {"manifest.json": `{"version": 1, "settings": {"ID": "else"}}`, "0.mp4": "media"},
 		"none":      {"0.mp4": "media"},

@@ -30,8 +30,9 @@ type Report struct {
 	Verdict      Verdict       `json:"verdict"`
 	// Reasons says why the verdict is not Pass.
 	Reasons []string `json:"reasons"`
-	// Gaps is what is missing because the recorder was killed. What follows is
-	// known of the time after the last one only, but for participants and Stats.
+	// Gaps is what is missing because the recorder was killed. What it knew of the
+	// last seconds before that is not in what follows, and a track that there was
+	// before and after a gap is listed for both.
 	Gaps         []Gap               `json:"gaps,omitempty"`
 	Ticks        TickReport          `json:"ticks"`
 	Participants []ParticipantReport `json:"participants"`
@@ -224,8 +225,8 @@ func (t TrackReport) Received() (sum LayerStats) {
 	return sum
 }
 
-// report tells how the recording went, once the session is closed.
-func (s *session) report(people []ParticipantInfo) Report {
+// report tells how the recording went, by the tracks that are over.
+func (s *session) report(people []ParticipantInfo, tracks []finished) Report {
 	missing := s.out.status().missing
 	r := Report{
 		Recording: s.cfg.ID, Conversation: s.cfg.Conversation, Duration: s.position().Duration(),
@@ -241,7 +242,7 @@ func (s *session) report(people []ParticipantInfo) Report {
 		p.Name = cmp.Or(stay.Name, p.Name)
 		p.Stays = append(p.Stays, stay)
 	}
-	for _, f := range s.retired {
+	for _, f := range tracks {
 		p := &r.Participants[places[f.stay.id]]
 		p.Tracks = append(p.Tracks, f.report)
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Eyevinn/mp4ff/avc"
+
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -47,6 +49,8 @@ type standingCase struct {
 	moves  func(n int) bool      // frame n has another picture than the one before
 	kind   func(n int) frameKind // of frame n otherwise, when it is overloaded; nil: as at full level
 	spared bool                  // at least half of all frames were not encoded
+	anew   func(n int) bool      // frame n is encoded again though it is the same; nil: none is
+	drains func(n int) bool      // before frame n there is a pause
 }
 
 // Somebody moves from the 30th to the 34th second, and once in the 45th.
@@ -56,7 +60,7 @@ func standingCases() []standingCase {
 	all := []standingCase{
 		{name: "one chunk", frames: 420, chunk: time.Hour, moves: movesThen, spared: true},
 		{name: "chunks", frames: 420, chunk: 5 * time.Second, moves: movesThen, spared: true},
-		{name: "a cut next to a key frame", frames: 200, chunk: 4125 * time.Millisecond, moves: func(n int) bool { return n == 0 }, spared: true},
+		{name: "a cut next to a key frame", frames: 200, chunk: 4125 * time.Millisecond, moves: func(n int) bool { return n == 0 }, spared: true, anew: func(n int) bool { return n%33 == 0 }},
 		{name: "a change next to a key frame", frames: 200, chunk: time.Hour, moves: func(n int) bool { return n%33 == 0 }, spared: true},
 		{name: "now and then", frames: 300, chunk: time.Hour, moves: func(n int) bool { return n%14 == 0 || n%23 == 0 }},
 		{name: "ends while it looks ahead", frames: 9, chunk: time.Hour, moves: movesThen},
@@ -68,6 +72,10 @@ func standingCases() []standingCase {
 			return sparse
 		}},
 	}
+	pauses := func(n int) bool { return n == 1 || n%33 == 0 || n > 265 && n < 275 }
+	all = append(all, standingCase{name: "pauses, always", frames: 100, chunk: time.Hour, moves: func(int) bool { return true }, drains: pauses},
+		standingCase{name: "pauses", frames: 420, chunk: 10 * time.Second, moves: movesThen, spared: true, drains: pauses},
+		standingCase{name: "pauses, B-frames", frames: 290, chunk: time.Hour, moves: movesThen, drains: pauses, video: VideoSettings{Options: map[string]string{"bf": "3", "preset": "veryfast"}}})
 	for name, v := range map[string]VideoSettings{
 		"baseline":           {Options: map[string]string{"profile": "baseline", "bf": "0"}},
 		"three B-frames":     {Options: map[string]string{"bf": "3", "preset": "veryfast"}},
@@ -120,6 +128,11 @@ func (c *standingCase) record(t *testing.T, dir chunkFolder) (chunks []doneChunk
 	defer o.close()
 	picture := -1
 	for n := range c.frames {
+		if c.drains != nil && c.drains(n) {
+			if err := o.drain(int64(n)); err != nil {
+				t.Fatalf("a pause before frame %d: %v", n, err)
+			}
+		}
 		of := unchanged
 		if c.moves(n) {
 			picture, of = n, usual
@@ -186,6 +199,7 @@ func (c *standingCase) check(t *testing.T, file string, length int64) (frames []
 		last, shown = dts, append(shown, pts)
 	}
 	slices.Sort(shown)
+	checkNumbers(t, file)
 	raw := []byte(run(t, "ffmpeg", "-nostdin", "-v", "warning", "-xerror", "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo", "-"))
 	const size = 320 * 192 * 3 / 2
 	if len(raw) != len(shown)*size {
@@ -218,7 +232,7 @@ func (c *standingCase) compare(t *testing.T, frames [][]byte) {
 		if mean, want := sum/(320*192), int(greyOf(picture))+5; mean < want-3 || mean > want+3 {
 			t.Fatalf("frame %d: a mean of %d, want %d, picture %d", n, mean, want, picture)
 		}
-		if c.spared && n-picture > 32 && !bytes.Equal(f, frames[n-1]) {
+		if c.spared && n-picture > 32 && (c.anew == nil || !c.anew(n)) && !bytes.Equal(f, frames[n-1]) {
 			t.Fatalf("frame %d differs from the one before", n)
 		}
 	}
@@ -242,4 +256,45 @@ func run(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s: %v\n%s", name, err, errs.String())
 	}
 	return out.String()
+}
+
+// checkNumbers checks that key frames next to each other have different numbers
+// (ISO/IEC 14496-10 section 7.4.3).
+func checkNumbers(t *testing.T, file string) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "video.h264")
+	run(t, "ffmpeg", "-nostdin", "-v", "warning", "-i", file, "-map", "0:v", "-c", "copy", "-bsf:v", "h264_mp4toannexb,filter_units=pass_types=1|5|7|8", "-f", "h264", name)
+	stream, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sps, pps := map[uint32]*avc.SPS{}, map[uint32]*avc.PPS{}
+	last := int64(-1)
+	for _, n := range avc.ExtractNalusFromByteStream(stream) {
+		switch avc.GetNaluType(n[0]) {
+		case avc.NALU_SPS:
+			s, err := avc.ParseSPSNALUnit(n, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sps[s.ParameterID] = s
+		case avc.NALU_PPS:
+			p, err := avc.ParsePPSNALUnit(n, sps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pps[p.PicParameterSetID] = p
+		case avc.NALU_IDR:
+			h, err := avc.ParseSliceHeader(n, sps, pps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.FirstMBInSlice == 0 && last == int64(h.IDRPicID) {
+				t.Errorf("%s: two key frames with number %d", file, last)
+			}
+			last = int64(h.IDRPicID)
+		default:
+			last = -1
+		}
+	}
 }

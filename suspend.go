@@ -28,6 +28,7 @@ func (e *Engine) Suspend(ctx context.Context) error {
 func (r *Recording) suspend() error {
 	r.suspended = true
 	r.conv.pass(gate{from: r.opened, until: r.eng.clock.now(), tap: r.tap})
+	r.save() // what was received
 	_, err := r.out.finish(r.session.frame)
 	return err
 }

@@ -19,3 +19,9 @@ func Routes() (out []Route) {
 
 // SetCores makes a server believe that it may use so many processors.
 func (s *Server) SetCores(n float64) { s.cores = func() float64 { return n } }
+
+// HoldStarts does as if a start took its time, until it is let go.
+func (s *Server) HoldStarts() (release func()) {
+	s.starting <- struct{}{}
+	return func() { <-s.starting }
+}

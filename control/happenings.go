@@ -35,8 +35,8 @@ func (s *Server) deal(ctx context.Context, e callreel.Event) {
 // known makes sure that a recording has a record, also one that the API did not
 // start.
 func (s *Server) known(ctx context.Context, id string) error {
-	s.starting.Lock() // a start has made its record once this is free
-	defer s.starting.Unlock()
+	s.starting <- struct{}{} // a start has made its record once this is free
+	defer func() { <-s.starting }()
 	if _, ok := s.index.get(id); ok {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -103,8 +104,10 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 			return outcome{}, invalid("recordingStateCallbackUri", "%v", err)
 		}
 	}
-	s.starting.Lock()
-	defer s.starting.Unlock()
+	if err := s.takeTurn(ctx); err != nil {
+		return outcome{}, err
+	}
+	defer func() { <-s.starting }()
 	if r, ok := s.index.requested(request, c.conversation); ok {
 		return s.begun(r), nil
 	}
@@ -125,6 +128,24 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 		return outcome{}, errors.Join(err, s.takeBack(ctx, rec))
 	}
 	return s.begun(r), nil
+}
+
+// startTurn is how long a start waits for others.
+const startTurn = 5 * time.Second
+
+// takeTurn waits until nothing else is started. If a disk hangs, each start takes
+// seconds to find that out, and those who wait are not to wait for all of them.
+func (s *Server) takeTurn(ctx context.Context) error {
+	timer := time.NewTimer(startTurn)
+	defer timer.Stop()
+	select {
+	case s.starting <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return fmt.Errorf("other starts take long: %w", callreel.ErrSpool)
+	}
 }
 
 // newRecord makes the record of a recording that has just begun.

@@ -36,6 +36,13 @@ type readiness struct {
 	log    func(name string, err error)
 }
 
+// try does the check, in a time of its own.
+func (c check) try(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return c.do(ctx)
+}
+
 // checks are what the server needs.
 func (s *Server) checks() []check {
 	return []check{
@@ -73,11 +80,9 @@ func (r *readiness) failing(ctx context.Context) []string {
 }
 
 func (r *readiness) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	r.failed = nil
 	for _, c := range r.checks {
-		if err := c.do(ctx); err != nil {
+		if err := c.try(ctx); err != nil {
 			r.failed = append(r.failed, c.name)
 			r.log(c.name, err)
 		}

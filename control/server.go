@@ -103,7 +103,7 @@ type Server struct {
 
 	cores      func() float64 // that the server may use
 	refused    atomic.Int64   // starts for which there was no room
-	starting   sync.Mutex     // held while a recording is started and its record made
+	starting   chan struct{}  // filled while a recording is started and its record made
 	feed       *feed
 	unsettled  map[string]bool // recordings of an earlier run whose end is not clear yet; Start's, then the sweeper's
 	background sync.WaitGroup  // deals with the feed
@@ -134,6 +134,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, page: page.Handler(), routes: routes(), host: cfg.Host,
 		cores: cpu.Cores, limits: newLimits(cfg.RateLimit), feed: newFeed(), unsettled: make(map[string]bool),
+		starting: make(chan struct{}, 1),
 	}
 	if s.host == nil {
 		s.host = newLocal(cfg.Engine, cfg.WHIP)

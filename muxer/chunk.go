@@ -39,30 +39,50 @@ func (m *Muxer) beginTracks() {
 	}
 }
 
-// writeFragment appends what the tracks hold before pos. The header goes in
-// front of the first fragment, when it is known where the tracks begin.
+// writeFragment appends what the tracks hold before pos.
 func (m *Muxer) writeFragment(pos int64) error {
+	m.open.buf = m.open.buf[:0]
+	some, err := m.makeFragment(pos)
+	if err != nil || !some {
+		return err
+	}
+	return m.put(pos)
+}
+
+// makeFragment makes one of what the tracks hold before pos, if there is something.
+// The header goes in front of the first fragment, when it is known where the
+// tracks begin.
+func (m *Muxer) makeFragment(pos int64) (some bool, err error) {
 	c := m.open
 	c.written = pos
 	if pos == c.boundary {
 		c.boundary += m.cfg.FragmentDuration
 	}
 	if m.all(func(t *track) bool { return !t.holds(pos) }) {
-		return nil
+		return false, nil
 	}
-	c.buf = c.buf[:0]
 	var header []byte
 	if c.size == 0 {
 		m.beginTracks()
-		var err error
 		if header, err = m.header(); err != nil {
-			return fmt.Errorf("muxer: chunk %d: header: %w", c.index, err)
+			return false, fmt.Errorf("muxer: chunk %d: header: %w", c.index, err)
 		}
 		c.buf = append(c.buf, header...)
 	}
-	if err := m.appendFragment(pos, header); err != nil {
-		return fmt.Errorf("muxer: chunk %d: fragment: %w", c.index, err)
+	var parts []part
+	for _, t := range m.tracks {
+		parts = append(parts, part{t, t.take(pos)})
 	}
+	if err := c.appendFragment(header, parts...); err != nil {
+		return false, fmt.Errorf("muxer: chunk %d: fragment: %w", c.index, err)
+	}
+	c.fragments++
+	return true, nil
+}
+
+// put writes what was made of what is before pos.
+func (m *Muxer) put(pos int64) error {
+	c := m.open
 	if _, err := c.file.WriteAt(c.buf, c.size); err != nil {
 		return fmt.Errorf("muxer: write chunk %d: %w", c.index, err)
 	}
@@ -72,7 +92,6 @@ func (m *Muxer) writeFragment(pos int64) error {
 		}
 	}
 	c.size += int64(len(c.buf))
-	c.fragments++
 	m.synced = pos
 	return nil
 }

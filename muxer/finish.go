@@ -76,7 +76,11 @@ func finish(f File, size, trusted, duration int64) (Info, error) {
 	if m.fragments == 0 {
 		return Info{}, ErrNoMedia
 	}
-	info := Info{Fragments: m.fragments, Trimmed: size - m.end, Bytes: m.end}
+	info := Info{Trimmed: size - m.end}
+	if err := m.takeSpare(); err != nil {
+		return Info{}, err
+	}
+	info.Fragments, info.Bytes = m.fragments, m.end
 	for _, t := range m.tracks {
 		if t.video {
 			info.KeyFrames, info.VideoBytes = len(t.entries), t.bytes
@@ -176,6 +180,11 @@ func (t *media) endAt(target int64) int64 {
 // writeBack trims the file to its whole fragments and writes what was changed
 // in place.
 func (m *movie) writeBack(f File) error {
+	if m.spare != nil {
+		if _, err := f.WriteAt(m.spare, m.end-int64(len(m.spare))); err != nil {
+			return err
+		}
+	}
 	if err := f.Truncate(m.end); err != nil {
 		return err
 	}

@@ -12,29 +12,33 @@ const (
 	nonSyncFlags uint32 = mp4.NonSyncSampleFlags | mp4.SampleDependsOn1 // is no sync sample, depends on others
 )
 
+// part is what a fragment has of a track.
+type part struct {
+	*track
+	samples []Sample
+}
+
 // appendFragment appends a moof (8.8.4) with one traf and one trun for each
-// track that has samples before pos, and the mdat with their data. The checksum
-// is also of a header before it.
-func (m *Muxer) appendFragment(pos int64, header []byte) error {
-	c := m.open
+// track that has samples in it, and the mdat with their data. The checksum is
+// also of a header before it.
+func (c *chunk) appendFragment(header []byte, parts ...part) error {
 	moof := &mp4.MoofBox{}
 	if err := moof.AddChild(mp4.CreateMfhd(uint32(c.fragments + 1))); err != nil {
 		return err
 	}
 	var data [][]Sample
-	for _, t := range m.tracks {
-		samples := t.take(pos)
-		if len(samples) == 0 {
+	for _, p := range parts {
+		if len(p.samples) == 0 {
 			continue
 		}
-		traf, err := t.traf(samples)
+		traf, err := p.traf(p.samples)
 		if err != nil {
 			return err
 		}
 		if err := moof.AddChild(traf); err != nil {
 			return err
 		}
-		data = append(data, samples)
+		data = append(data, p.samples)
 	}
 	if err := moof.AddChild(mp4.NewFreeBox([]byte(checksumName + "\x00\x00\x00\x00"))); err != nil {
 		return err

@@ -28,7 +28,8 @@ type movie struct {
 	mehd      []byte
 	tracks    []*media
 	fragments int
-	end       int64 // of the last whole fragment
+	end       int64  // of the last whole fragment
+	spare     []byte // fragment that is to follow it
 }
 
 // media is a track of a movie. Times are in its timescale.
@@ -181,8 +182,17 @@ func (m *movie) scan(f io.ReaderAt, size, trusted int64) (kept int64, err error)
 	kept = m.end
 	for {
 		raw, length, err := readFragment(f, m.end, size)
-		if err != nil || raw == nil {
+		if err != nil {
 			return kept, err
+		}
+		if raw == nil {
+			spare, n, err := readSpare(f, m.end, size)
+			if err != nil || spare == nil || m.fragments == 0 {
+				return kept, err
+			}
+			m.spare, m.end = spare, m.end+n
+			kept = m.end
+			continue
 		}
 		c := whole
 		if m.end >= trusted {
@@ -195,6 +205,7 @@ func (m *movie) scan(f io.ReaderAt, size, trusted int64) (kept int64, err error)
 		}
 		m.end += length
 		m.fragments++
+		m.spare = nil
 		if c != damaged {
 			kept = m.end
 		}

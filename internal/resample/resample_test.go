@@ -120,7 +120,7 @@ func TestLongLengthIsExact(t *testing.T) {
 		r := mustNew(t, c.in, c.out)
 		r.SetDrift(c.ppm)
 		// Only positions matter: a filter of two taps saves the time.
-		r.filter = filter{taps: 2, table: make([]float32, 2*(phases+1))}
+		r.Filter = &Filter{taps: 2, table: make([]float32, 2*(phases+1))}
 		r.Reset()
 		got, src, dst := 0, make([]float32, 36000), []float32(nil)
 		for left := c.take; left > 0; left -= len(src) {
@@ -211,24 +211,4 @@ func ExampleResampler() {
 	out = r.Process(out, make([]float32, r.Delay()))
 	fmt.Println(len(out), "samples")
 	// Output: 15997 samples
-}
-
-func TestTablesAreShared(t *testing.T) {
-	var tables Tables
-	var made []*Resampler
-	for _, in := range []int{48000, 16000, 48000} {
-		r, err := tables.New(in, 16000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		made = append(made, r)
-	}
-	if &made[0].table[0] != &made[2].table[0] || &made[0].table[0] == &made[1].table[0] {
-		t.Error("other tables are shared than those of the same rates")
-	}
-	pcm := sine(5000, 1000, 48000)
-	made[0].Process(nil, pcm)
-	if got, want := made[2].Process(nil, pcm), mustNew(t, 48000, 16000).Process(nil, pcm); !slices.Equal(got, want) {
-		t.Error("one resampler disturbs another")
-	}
 }
