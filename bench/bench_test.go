@@ -103,7 +103,7 @@ func TestSmoke(t *testing.T) {
 
 // allocsPerFrame is how much of Go's memory is allocated at most for a frame of two
 // participants: a ratchet, which may only go down.
-const allocsPerFrame = 90
+const allocsPerFrame = 45
 
 // count checks what the pipeline and the floor counted.
 func count(t *testing.T, run Run, s Scenario, pictures uint64) {
