@@ -78,7 +78,7 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 		Env:     workerEnv(os.Environ(), strings.Contains(stored, "://")),
 		OnEvent: func(e callreel.Event) { cfg.observe(s, e) },
 		Settings: worker.Settings{
-			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
+			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts, Limits: cfg.Limits,
 			Media: worker.MediaOf(cfg.WHIP), Memory: cfg.Workers.memory, NoSandbox: cfg.Workers.noSandbox,
 		},
 		UDP: cfg.WHIP.UDP, TCP: cfg.WHIP.TCP,
