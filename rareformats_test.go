@@ -48,8 +48,10 @@ var rareColour = [3]int{176, 80, 48}
 // pictures has ffmpeg make two seconds of the format; nil if it can't.
 func (f rareFormat) pictures(t *testing.T) [][]byte {
 	t.Helper()
-	args := []string{"-nostdin", "-v", "error", "-f", "lavfi",
-		"-i", fmt.Sprintf("color=c=0x%02x%02x%02x:s=320x180:r=10:d=2", rareColour[0], rareColour[1], rareColour[2]), "-c:v", f.encoder, "-g", "10", "-b:v", "500k"}
+	args := []string{
+		"-nostdin", "-v", "error", "-f", "lavfi",
+		"-i", fmt.Sprintf("color=c=0x%02x%02x%02x:s=320x180:r=10:d=2", rareColour[0], rareColour[1], rareColour[2]), "-c:v", f.encoder, "-g", "10", "-b:v", "500k",
+	}
 	args = append(args, strings.Fields(f.options)...)
 	container := "ivf"
 	if f.encoder == "libx264" {
