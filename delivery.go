@@ -12,7 +12,7 @@ import (
 // delivery is what of a recording is on its way to the store. The parcel goes
 // beside the recording, so that a slow store doesn't hold it up.
 type delivery struct {
-	done      []Chunk     // finished, in order, delivered or not
+	done      []Chunk // finished, in order, delivered or not
 	finished  []*finishedChunk
 	shipments []*shipment // the writer's, until it has ended
 	errs      []error     // why something can't even be sent
