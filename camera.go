@@ -143,10 +143,7 @@ func (c *camera) decodeUnit(u unit) (fresh bool, err error) {
 		c.stats.oversize++
 		return false, codec.ErrSize
 	}
-	err = c.budget.spend(func() (err error) {
-		fresh, err = c.dec.Decode(u.Data)
-		return err
-	})
+	c.budget.spend(func() { fresh, err = c.dec.Decode(u.Data) })
 	switch {
 	case errors.Is(err, codec.ErrSize):
 		c.stats.oversize++

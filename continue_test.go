@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -285,6 +286,12 @@ func TestDoesNotGoOn(t *testing.T) {
 				d := newDepot(t, t.TempDir(), failing(nil))
 				cfg := smallConfig("room")
 				cfg.EmptyTimeout = -1
+				if c.stopping { // and waits for somebody whose packets are stuck
+					stuck := time.Now().Add(4990 * time.Millisecond)
+					ann := person(d.conversation(cfg.Conversation), 1, time.Now())
+					ann.link = func(now time.Time, _ *rand.Rand) time.Duration { return max(0, now.Sub(stuck)) * 1e6 }
+					defer d.join(ann)()
+				}
 				rec := d.start(cfg)
 				time.Sleep(5 * time.Second)
 				if c.paused {

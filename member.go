@@ -92,6 +92,8 @@ type layer struct {
 	unwanted bool               // another layer is used: ask for no key frames
 	unused   lossMeter          // while unwanted
 	seam     seam
+	arrived  timebase.Ticks // when the newest packet came
+	tail     tail
 	excess   uint64 // packets beyond the limits
 }
 
@@ -209,6 +211,7 @@ func (m *member) setGate(g gate) {
 	for _, t := range m.tracks {
 		for _, l := range t.layers {
 			l.open(g)
+			l.tail = tail{}
 			if reopened {
 				l.seam = seam{}
 			}
@@ -270,51 +273,19 @@ func (l *layer) write(p *rtp.Packet, now timebase.Ticks) (keyFrame bool, missing
 		l.relate(sr, now)
 	}
 	l.clock.Observe(p.Timestamp, now)
+	l.arrived = now
 	if l.receiver == nil {
 		return false, nil, nil
 	}
-	if at := l.captured(p.Timestamp, now); m.gate.passes(at) && l.seam.admit(l, p) {
+	switch at := l.captured(p.Timestamp, now); {
+	case at >= m.gate.until:
+		l.tail.add(p.SequenceNumber)
+	case m.gate.passes(at) && l.seam.admit(l, p):
 		m.gate.tap.rtp(l, p, now, at)
 		l.receiver.Push(p, now)
 	}
 	keyFrame = m.gate.until == never && !l.unwanted && l.receiver.WantKeyFrame(now)
 	return keyFrame, l.missing(now, nil), nil
-}
-
-// lossMeter counts the packets that are lost at some times.
-type lossMeter struct{ sum, from uint64 }
-
-func (m *lossMeter) start(lost uint64) { m.from = lost }
-func (m *lossMeter) stop(lost uint64)  { m.sum += lost - m.from }
-
-// lostUnused returns how many of the lost packets were lost while the layer was
-// not used; member.mu is held.
-func (l *layer) lostUnused(lost uint64) uint64 {
-	unused := l.unused
-	if l.unwanted {
-		unused.stop(lost)
-	}
-	return unused.sum
-}
-
-// want says whether the layer is used; member.mu is held.
-func (l *layer) want(wanted bool) {
-	if l.receiver != nil && wanted == l.unwanted {
-		if lost := l.receiver.Stats().Lost; wanted {
-			l.unused.stop(lost)
-		} else {
-			l.unused.start(lost)
-		}
-	}
-	l.unwanted = !wanted
-}
-
-// missing appends the packets to ask for now to dst; member.mu is held.
-func (l *layer) missing(now timebase.Ticks, dst []uint16) []uint16 {
-	if l.unwanted || l.over() || l.info.RequestPackets == nil {
-		return dst
-	}
-	return l.receiver.WantPackets(now, dst)
 }
 
 // begin makes ssrc the stream that the layer is of.

@@ -31,7 +31,7 @@ func (r *Recording) record() error {
 	defer timer.Stop()
 	for !r.session.finished() && !r.suspended {
 		now := r.eng.clock.now()
-		due := r.session.due()
+		due := r.due(now)
 		if due <= now {
 			if err := r.measure(func() error {
 				r.session.probe.Resume()
@@ -57,6 +57,15 @@ func (r *Recording) record() error {
 	return nil
 }
 
+// due returns when the next frame is to be made.
+func (r *Recording) due(now timebase.Ticks) timebase.Ticks {
+	due := r.session.due()
+	if due > now && r.session.drained(now) {
+		return now
+	}
+	return due
+}
+
 // measure counts the CPU time that do takes.
 func (r *Recording) measure(do func() error) error {
 	spent, err := r.eng.measure(do)
@@ -69,11 +78,14 @@ func (r *Recording) pausing(now timebase.Ticks) time.Duration {
 	if r.session.finished() {
 		return 0
 	}
-	due := r.session.due()
-	if due == never {
-		return idleCheck
+	due, longest := r.due(now), idleCheck
+	if r.session.stopped != never {
+		longest = drainCheck
 	}
-	return min(max(0, (due-now).Duration()), idleCheck)
+	if due == never {
+		return longest
+	}
+	return min(max(0, (due-now).Duration()), longest)
 }
 
 func (r *Recording) step(due, now timebase.Ticks) error {

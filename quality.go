@@ -36,9 +36,11 @@ type qualitySettings struct {
 // settings returns them; ok is false for a quality that there is not. All of
 // libx264's begin with what is the same for all: no scene cuts, as key frames
 // cost bits and whoever begins to share a screen changes the picture by parts
-// only, and a ceiling on the rate.
+// only, a ceiling on the rate, and more bits than usual for what stands for long,
+// of which a call mostly consists (qcomp, i_qfactor, narrower dead zones).
 func (q Quality) settings() (s qualitySettings, ok bool) {
-	const common = "profile=high;maxrate=4000000;bufsize=8000000;forced-idr=1;sc_threshold=0;b_strategy=0;weightp=0;aq-mode=2;"
+	const common = "profile=high;maxrate=4000000;bufsize=8000000;forced-idr=1;sc_threshold=0;b_strategy=0;weightp=0;aq-mode=2;" +
+		"qcomp=0.3;i_qfactor=0.6;x264-params=deadzone-inter=18:deadzone-intra=9;"
 	switch q {
 	case Economy:
 		return qualitySettings{common + economyOptions, "1200000", 0.82}, true
@@ -55,9 +57,9 @@ func (q Quality) settings() (s qualitySettings, ok bool) {
 // no B-frames: they are coded after what is shown behind them, so a file that a
 // crash cuts off between the two lacks a picture.
 const (
-	economyOptions  = "preset=superfast;mbtree=1;rc-lookahead=2;bf=0;subq=0;crf=28"
-	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=4;bf=0;subq=2;crf=24"
-	fineOptions     = "preset=veryfast;rc-lookahead=8;bf=0;crf=21"
+	economyOptions  = "preset=superfast;mbtree=1;rc-lookahead=2;bf=0;subq=0;crf=29.3"
+	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=3;bf=0;subq=1;crf=25.7"
+	fineOptions     = "preset=veryfast;rc-lookahead=6;bf=0;crf=24"
 )
 
 func (q Quality) valid() bool {

@@ -54,14 +54,15 @@ type session struct {
 
 	flowed timebase.Ticks // position, were it not late, of the newest tick that saw packets of anybody come
 
-	mixer  *mixer.Mixer
-	comp   *compositor.Compositor
-	scaler *codec.Scaler
-	tiles  []compositor.Tile
-	views  []view // what is in the tiles
-	pcm    []int16
-	out    *output
-	probe  *probe.Probe
+	mixer   *mixer.Mixer
+	filters filters
+	comp    *compositor.Compositor
+	scaler  *codec.Scaler
+	tiles   []compositor.Tile
+	views   []view // what is in the tiles
+	pcm     []int16
+	out     *output
+	probe   *probe.Probe
 
 	ladder   ladder
 	overload Overload
@@ -101,6 +102,7 @@ func newSession(cfg RecordingConfig, eng *Engine, from origin, out *output) (*se
 		live:      make(map[*track]bool),
 		concluded: make(map[string]int), budgets: make(map[string]*budgets), limits: eng.cfg.Limits,
 		stopped: never,
+		filters: make(filters),
 		mixer:   mixer.New(mixer.Config{Rate: mixRate, Start: from.sample(cfg)}),
 		comp:    comp, scaler: scaler, out: out,
 	}, nil
@@ -244,54 +246,25 @@ func (s *session) equip(m *member) {
 // can't be decoded has nil in its place.
 func (s *session) decode(l *layer) (err error) {
 	if t := l.track; t.kind == ingest.Audio {
-		s.voices[t], err = newVoice(l, s.mixer)
+		s.voices[t], err = newVoice(l, s.mixer, s.filters)
 	} else {
 		s.cameras[t], err = newCamera(l, place{image.Pt(s.cfg.Width, s.cfg.Height), t.role == ingest.Camera}, s.limits.Pixels)
 	}
 	return err
 }
 
-// play decodes the sound that was pulled.
+// play decodes the sound that was pulled, of a tick, which bounds how much it is.
 func (s *session) play(v *voice) {
-	for _, u := range v.feed.due {
-		if pos, recorded := s.timeline.position(u.at); recorded {
-			v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
+	if len(v.feed.due) == 0 {
+		return
+	}
+	v.budget.spend(func() {
+		for _, u := range v.feed.due {
+			if pos, recorded := s.timeline.position(u.at); recorded {
+				v.play(u.Unit, int64(pos/sampleTicks), int64(s.timeline.left(u.at)/sampleTicks))
+			}
 		}
-	}
-}
-
-// finished is the report of a track that is over.
-type finished struct {
-	stay   *stay
-	report TrackReport
-}
-
-// retire closes what belongs to tracks that have ended.
-func (s *session) retire() {
-	for _, t := range gone(s.voices, s.live) {
-		if v := s.voices[t]; v != nil {
-			s.conclude(&v.health, v.feed.layer, v.report())
-			v.close()
-		}
-		delete(s.voices, t)
-	}
-	for _, t := range gone(s.cameras, s.live) {
-		if c := s.cameras[t]; c != nil {
-			s.conclude(&c.health, c.layers[0].layer, c.report(s.position()))
-			c.close()
-		}
-		delete(s.cameras, t)
-	}
-}
-
-// conclude keeps the report of a track that is over, and ends its alarms.
-func (s *session) conclude(h *health, l *layer, r TrackReport) {
-	s.endAlarms(h)
-	s.past.addTrack(r)
-	id := l.member.id
-	if s.concluded[id]++; s.concluded[id] <= maxFinished {
-		s.retired = append(s.retired, finished{l.member.stay, r})
-	}
+	})
 }
 
 // pictureAt draws and encodes the frame at position pos, local time at, or

@@ -63,13 +63,28 @@ func (d decodeStats) excess() uint64 { return d.oversize + d.withheld }
 // silenceLevel is what counts as silence: nothing beyond -70 dBFS.
 const silenceLevel = 0.000316
 
-func newVoice(l *layer, m *mixer.Mixer) (*voice, error) {
+// filters are those from a sample rate to that of the mix, which voices share.
+type filters map[int]*resample.Filter
+
+func (f filters) resampler(rate int) (*resample.Resampler, error) {
+	if f[rate] == nil {
+		made, err := resample.NewFilter(rate, mixRate)
+		if err != nil {
+			return nil, err
+		}
+		f[rate] = made
+	}
+	return f[rate].New(), nil
+}
+
+func newVoice(l *layer, m *mixer.Mixer, f filters) (*voice, error) {
 	dec, err := codec.NewAudioDecoder(l.info.MimeType)
 	if err != nil {
 		return nil, err
 	}
-	rate, err := resample.New(dec.SampleRate(), mixRate)
+	rate, err := f.resampler(dec.SampleRate())
 	if err != nil {
+		dec.Close()
 		return nil, err
 	}
 	return &voice{
@@ -96,11 +111,7 @@ func (v *voice) play(u ingest.Unit, pos, room int64) {
 		v.stats.withheld++
 		return
 	}
-	var pcm []float32
-	err := v.budget.spend(func() (err error) {
-		pcm, err = v.dec.Decode(u.Data)
-		return err
-	})
+	pcm, err := v.dec.Decode(u.Data)
 	if err != nil {
 		v.stats.errors++
 		v.stop()

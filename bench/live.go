@@ -111,7 +111,9 @@ func (j Job) watch(ctx context.Context, engine *callreel.Engine) (report, error)
 	case <-ctx.Done():
 		return report{}, context.Cause(ctx)
 	}
+	stopped := time.Now()
 	res, err := rec.Stop(ctx)
+	took := time.Since(stopped)
 	used := cpu.Process() - before
 	if err := errors.Join(err, stop()); err != nil {
 		return report{}, err
@@ -119,7 +121,20 @@ func (j Job) watch(ctx context.Context, engine *callreel.Engine) (report, error)
 	s := Sample{Seconds: res.Duration.Seconds(), Wall: 1, PeakRSS: peakRSS(), FileRSS: fileRSS()}
 	s.spend(used, p.Spent())
 	s.Lateness, s.LateTicks = res.Report.Ticks.P95Lateness, res.Stats.LateTicks
+	s.Unseen, s.Stopping = unseen(res.Report), took
 	return report{Sample: s, Quality: describe(res)}, nil
+}
+
+// unseen is for how long a camera had no picture yet: the longest of all.
+func unseen(r *callreel.Report) (most time.Duration) {
+	for _, p := range r.Participants {
+		for _, t := range p.Tracks {
+			if t.Pictures != nil {
+				most = max(most, t.Pictures.Blank.Total)
+			}
+		}
+	}
+	return most
 }
 
 // spend divides what a process used among the stages of its recording.

@@ -43,6 +43,9 @@ func (r Runner) Report(ctx context.Context, seconds int) (Run, error) {
 	if err != nil {
 		return run, err
 	}
+	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
+		return run, err
+	}
 	for _, name := range []string{"meeting/9/vp8/temporal", "meeting/9/vp8/temporal/audio"} {
 		s, _ := ParseScenario(name, seconds)
 		c, err := r.Capacity(ctx, s)
@@ -67,9 +70,9 @@ func (r Run) WriteReport(w io.Writer) error {
 			others.Measurements = append(others.Measurements, m)
 		}
 	}
-	var parts [5]strings.Builder
+	var parts [6]strings.Builder
 	for _, err := range []error{
-		main.summary(&parts[0]), main.stages(&parts[1]), r.targets(&parts[2]), others.Markdown(&parts[3]), r.capacities(&parts[4]),
+		main.summary(&parts[0]), main.stages(&parts[1]), r.targets(&parts[2]), others.Markdown(&parts[3]), r.capacities(&parts[4]), r.realTime(&parts[5]),
 	} {
 		if err != nil {
 			return err
@@ -86,6 +89,7 @@ func (r Run) WriteReport(w io.Writer) error {
 	_, err := strings.NewReplacer(
 		"{{about}}", about.String(), "{{peers}}", parts[0].String(), "{{stages}}", parts[1].String(),
 		"{{targets}}", parts[2].String(), "{{scenarios}}", parts[3].String(), "{{capacity}}", parts[4].String(),
+		"{{realtime}}", parts[5].String(), "{{ending}}", r.Ending.String(),
 	).WriteString(w, reportText)
 	return err
 }
@@ -102,14 +106,18 @@ func (r Run) conditions() string {
 	if len(r.Measurements) == 0 {
 		return ""
 	}
-	least, most := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
+	least, usual := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
+	most := usual
 	for _, m := range r.Measurements {
 		if m.Err == "" {
 			least = min(least, len(m.Samples))
 		}
 		most = max(most, m.Scenario.Seconds)
 	}
-	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", most, least)
+	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", usual, least)
+	if most > usual {
+		text += fmt.Sprintf("; that with a slide is one of %d s", most)
+	}
 	const quiet = 0.5
 	if r.Load > quiet {
 		text += fmt.Sprintf(". **The machine had other work (a load of %.1f when it began): these figures are rough**", r.Load)

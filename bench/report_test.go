@@ -2,21 +2,27 @@ package bench
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A report of made-up figures tells which targets are met.
 func TestReportJudgesTargets(t *testing.T) {
 	all, few, subjects := Plan(20)
-	run := Run{Libraries: libraries(), Machine: thisMachine()}
+	ending, err := Runner{Progress: io.Discard}.Ending(t.Context(), time.Minute)
+	if err != nil || ending.Bytes < 14e6 {
+		t.Fatalf("%+v, %v", ending, err)
+	}
+	run := Run{Libraries: libraries(), Machine: thisMachine(), Ending: ending}
 	for _, s := range append(all, few...) {
 		if err := s.check(); err != nil {
 			t.Errorf("plan: %v", err)
 		}
 		for i, name := range subjects {
 			run.Measurements = append(run.Measurements, Measurement{
-				Scenario: s, Subject: name, Samples: []Sample{{Cores: float64(i+1) * 0.2, PeakRSS: 150 << 20}},
+				Scenario: s, Subject: name, Samples: []Sample{{Cores: float64(i+1) * 0.2, PeakRSS: 150 << 20, Unseen: time.Second, Stopping: 100 * time.Millisecond}},
 			})
 		}
 	}
@@ -29,6 +35,9 @@ func TestReportJudgesTargets(t *testing.T) {
 		"| to FFmpeg veryfast, plain VP8 | 0.6 | 0.25 | met |",
 		"| cores, 9 cameras with temporal layers | 0.4 | 0.2 | met |",
 		"| cores, everybody's camera is off | 0.05 | 0.2 | not met |",
+		"| s until there is a picture | 0.3 | 1 | not met |",
+		"| meeting/9/vp8/temporal/on | 0 ms | 0 of 0 | 1000 ms | 100 ms |",
+		"Finishing one of 1m0s and 0.0 GB took ",
 		"| MiB of RSS, 9 participants | 200 | 150 | met |",
 		"| meeting/9/vp8/plain/on | browser:25 | 1.400 ± 0.000 | 2.33 | 150 |",
 		"libx264 core ",

@@ -17,6 +17,7 @@ type Run struct {
 	Load         float64       `json:"load"`
 	Measurements []Measurement `json:"measurements"`
 	Capacities   []Capacity    `json:"capacities,omitempty"`
+	Ending       Ending        `json:"ending,omitzero"`
 	Sweeps       []Swept       `json:"sweeps,omitempty"`
 }
 
@@ -64,6 +65,11 @@ type Sample struct {
 	// how many were by more than a frame, in real time.
 	Lateness  time.Duration `json:"p95LatenessNs,omitempty"`
 	LateTicks int64         `json:"lateTicks,omitempty"`
+	// Unseen is for how long, at most, a camera whose packets came had no picture
+	// yet, and Stopping how long it took from the stop to the files in the store,
+	// in real time.
+	Unseen   time.Duration `json:"unseenNs,omitempty"`
+	Stopping time.Duration `json:"stoppingNs,omitempty"`
 }
 
 // Quality is what came out, and what can be counted exactly.
@@ -102,6 +108,8 @@ func (m Measurement) Median() Sample {
 		FileRSS:   int64(med(func(s Sample) float64 { return float64(s.FileRSS) })),
 		Lateness:  time.Duration(med(func(s Sample) float64 { return float64(s.Lateness) })),
 		LateTicks: int64(med(func(s Sample) float64 { return float64(s.LateTicks) })),
+		Unseen:    time.Duration(med(func(s Sample) float64 { return float64(s.Unseen) })),
+		Stopping:  time.Duration(med(func(s Sample) float64 { return float64(s.Stopping) })),
 	}
 	for stage := range m.Samples[0].Stages {
 		if s.Stages == nil {

@@ -73,9 +73,11 @@ func Settings() []Setting {
 		{Quality: callreel.Fine},
 	}
 	for _, change := range []string{
-		"mbtree=0;rc-lookahead=0", "rc-lookahead=2", "rc-lookahead=8", "bf=0", "bf=2", "bf=0;rc-lookahead=6",
+		"mbtree=0;rc-lookahead=0", "rc-lookahead=2", "rc-lookahead=4", "rc-lookahead=6", "bf=1", "bf=2",
+		"qcomp=0.6", "i_qfactor=0.71", "x264-params=deadzone-inter=21:deadzone-intra=11", // as x264 has them
 		"subq=0", "subq=2", "refs=2", "aq-mode=0", "aq-mode=1", "aq-mode=3",
-		"coder=vlc", "8x8dct=0", "partitions=none", "partitions=all", "weightp=1", "x264-params=no-deblock=1",
+		"coder=vlc", "8x8dct=0", "partitions=none", "partitions=all", "weightp=1",
+		"x264-params=deadzone-inter=18:deadzone-intra=9:no-deblock=1",
 	} {
 		all = append(all, Setting{callreel.Balanced, change})
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/callreel/callreel/internal/probe"
 )
@@ -68,6 +69,21 @@ func (r Run) stages(w io.Writer) error {
 	}
 	return t.write(w)
 }
+
+// realTime writes what only those who record in real time can be asked.
+func (r Run) realTime(w io.Writer) error {
+	t := &table{}
+	t.row("scenario", "95 % of frames late by at most", "late by more than a frame", "first picture", "from stop to files")
+	for _, m := range r.Measurements {
+		if med := m.Median(); m.Subject == Live && m.Err == "" {
+			t.row(m.Scenario.String(), milliseconds(med.Lateness), fmt.Sprintf("%d of %d", med.LateTicks, m.Quality.Frames),
+				milliseconds(med.Unseen), milliseconds(med.Stopping))
+		}
+	}
+	return t.write(w)
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d)/1e6) }
 
 // capacities writes how many recordings fit the machine.
 func (r Run) capacities(w io.Writer) error {

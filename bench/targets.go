@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // target is something that is to be reached: a figure of a run that is to be at
@@ -36,6 +37,11 @@ func targets() []target {
 	add(0.02, "cores, 9 who take turns, no camera, DTX", cores("meeting/9/vp8/temporal/audio", Callreel))
 	add(0.05, "cores, everybody's camera is off", cores("meeting/9/vp8/temporal/off", Callreel))
 	add(0.05, "cores, a still slide is shared", cores("meeting/9/vp8/temporal/slide", Callreel))
+	add(0.3, "s until there is a picture", live(func(s Sample) time.Duration { return s.Unseen }))
+	add(1, "s from stop to files, and finishing a file of two hours", func(r Run) (float64, bool) {
+		stopping, ok := live(func(s Sample) time.Duration { return s.Stopping })(r)
+		return stopping + r.Ending.Took.Seconds(), ok && r.Ending.Bytes > 0
+	})
 	add(200, "MiB of RSS, 9 participants", peakMemory("meeting/9/vp8/temporal", Callreel))
 	add(90, "MiB of RSS, the same at economy", peakMemory("meeting/9/vp8/temporal", economy))
 	add(0, "allocations per frame, packets included, 9 participants", func(r Run) (float64, bool) {
@@ -49,6 +55,14 @@ func cores(scenario, subject string) func(Run) (float64, bool) {
 	return func(r Run) (float64, bool) {
 		m, ok := r.named(scenario, subject)
 		return m.Median().Cores, ok
+	}
+}
+
+// live is something of a call of nine that is recorded in real time, in seconds.
+func live(get func(Sample) time.Duration) func(Run) (float64, bool) {
+	return func(r Run) (float64, bool) {
+		m, ok := r.named("meeting/9/vp8/temporal", Live)
+		return get(m.Median()).Seconds(), ok
 	}
 }
 

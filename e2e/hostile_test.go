@@ -22,7 +22,7 @@ func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	// Those who left leave no tiles: that would be more than are looked for.
-	s := serveData(t, filepath.Join(root, "data"), fmt.Sprintf("--udp-mux-port=%d", freePort(t)), "--rejoin-grace=-1s")
+	s := serveData(t, filepath.Join(root, "data"), fmt.Sprintf("--udp-mux-port=%d", freePort(t)), "--rejoin-grace=-1s", "--admission=off")
 	good := camera(0, "vp8")
 	good.FPS = 30
 	s.join("room", good)

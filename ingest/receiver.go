@@ -276,6 +276,15 @@ func (r *Receiver) leaveOut() {
 // what it showed stands for want of a later one.
 func (r *Receiver) Torn() bool { return r.dropped > 0 }
 
+// Waiting reports whether packets are held back for a missing one.
+func (r *Receiver) Waiting() bool { return r.buf.count > 0 }
+
+// Reached reports whether all packets before the one with a sequence number have
+// come, or were given up, as far as it has come to packets.
+func (r *Receiver) Reached(seq uint16) bool {
+	return !r.started || r.buf.count == 0 && r.buf.offset(seq) <= 0
+}
+
 // Pop returns the next unit in decode order.
 func (r *Receiver) Pop() (Unit, bool) {
 	if r.popped == len(r.units) {

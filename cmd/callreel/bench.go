@@ -199,6 +199,9 @@ func readRuns(files []string) (all bench.Run, err error) {
 		if i > 0 {
 			run.Measurements = append(all.Measurements, run.Measurements...)
 			run.Capacities = append(all.Capacities, run.Capacities...)
+			if run.Ending.Bytes == 0 {
+				run.Ending = all.Ending
+			}
 			run.Load = max(run.Load, all.Load)
 		}
 		all = run

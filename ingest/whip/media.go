@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -85,23 +82,21 @@ var extensions = []struct {
 	{av1DependencyURI, []webrtc.RTPCodecType{video}},
 }
 
-// newMediaEngine registers the codecs, the header extensions and the makers of
-// feedback. Nothing among them sends media.
-func newMediaEngine() (*webrtc.MediaEngine, *interceptor.Registry, error) {
+// newMediaEngine registers the codecs and the header extensions.
+func newMediaEngine() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	if err := registerCodecs(m); err != nil {
-		return nil, nil, fmt.Errorf("whip: register codecs: %w", err)
+		return nil, fmt.Errorf("whip: register codecs: %w", err)
 	}
 	for _, e := range extensions {
 		for _, k := range e.kinds {
 			ext := webrtc.RTPHeaderExtensionCapability{URI: e.uri}
 			if err := m.RegisterHeaderExtension(ext, k); err != nil {
-				return nil, nil, fmt.Errorf("whip: register %s: %w", e.uri, err)
+				return nil, fmt.Errorf("whip: register %s: %w", e.uri, err)
 			}
 		}
 	}
-	r, err := newInterceptors()
-	return m, r, err
+	return m, nil
 }
 
 func registerCodecs(m *webrtc.MediaEngine) error {
@@ -137,22 +132,4 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 		}
 	}
 	return nil
-}
-
-// newInterceptors makes those that tell the publisher how its packets arrive.
-// Missing packets are asked for by who receives the track: it knows what
-// redundancy has brought back, and for how long a packet is of use.
-func newInterceptors() (*interceptor.Registry, error) {
-	reports, err := report.NewReceiverInterceptor()
-	if err != nil {
-		return nil, fmt.Errorf("whip: receiver reports: %w", err)
-	}
-	feedback, err := twcc.NewSenderInterceptor()
-	if err != nil {
-		return nil, fmt.Errorf("whip: transport-wide feedback: %w", err)
-	}
-	r := &interceptor.Registry{}
-	r.Add(reports)
-	r.Add(feedback)
-	return r, nil
 }

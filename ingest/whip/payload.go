@@ -1,6 +1,9 @@
 package whip
 
 import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"github.com/callreel/callreel/ingest"
@@ -52,6 +55,41 @@ func (m payloadMap) carried(p *rtp.Packet) (payloadType uint8, ok bool) {
 func (m payloadMap) codec(payloadType uint8) (webrtc.RTPCodecParameters, bool) {
 	c, ok := m.find(payloadType)
 	return c, ok && !isMIME(c, mimeAudioRED, mimeVideoRED, mimeULPFEC, webrtc.MimeTypeRTX)
+}
+
+// retransmitted returns the packet in a retransmission (RFC 4588, section 4), of the
+// stream ssrc, or nil if there is none: publishers also send such that only fill up.
+func (m payloadMap) retransmitted(raw []byte, ssrc uint32) []byte {
+	var h rtp.Header
+	head, err := h.Unmarshal(raw)
+	if err != nil {
+		return nil
+	}
+	padding := 0
+	if h.Padding && len(raw) > head {
+		padding = int(raw[len(raw)-1])
+	}
+	c, _ := m.find(h.PayloadType)
+	original, ok := m.original(c)
+	if !ok || len(raw)-head-padding < 2 {
+		return nil
+	}
+	b := append(bytes.Clone(raw[:head]), raw[head+2:]...)
+	b[1] = b[1]&0x80 | original
+	copy(b[2:4], raw[head:])
+	binary.BigEndian.PutUint32(b[8:], ssrc)
+	return b
+}
+
+// original returns the payload type that a retransmission is of (RFC 4588, section 8.1).
+func (m payloadMap) original(c webrtc.RTPCodecParameters) (uint8, bool) {
+	for _, p := range strings.Split(c.SDPFmtpLine, ";") {
+		if apt, ok := strings.CutPrefix(strings.TrimSpace(p), "apt="); ok && isMIME(c, webrtc.MimeTypeRTX) {
+			n, err := strconv.ParseUint(apt, 10, 7)
+			return uint8(n), err == nil
+		}
+	}
+	return 0, false
 }
 
 // payloads says what besides a codec may come on its track.

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	gatherTimeout   = 5 * time.Second // of host candidates, which takes milliseconds
-	feedbackBacklog = 64              // requests to the publisher that may wait to be sent
+	gatherTimeout  = 5 * time.Second // of host candidates, which takes milliseconds
+	requestBacklog = 64              // requests to the publisher that may wait to be sent
 )
 
 // State is that of a session.
@@ -67,12 +67,14 @@ type session struct {
 	since        time.Time
 	serial       uint64 // the order of registration
 	pc           *webrtc.PeerConnection
+	sources      *sources
+	feedback     *feedback
 
 	ctx      context.Context
 	end      context.CancelCauseFunc
 	done     chan struct{}    // closed when run returns
 	changed  chan struct{}    // the connection state may have changed
-	feedback chan rtcp.Packet // requests to the publisher
+	requests chan rtcp.Packet // to the publisher
 	leave    func()           // the conversation; nil until joined; run's
 	state    atomic.Value     // State
 	dropped  atomic.Uint64    // packets
@@ -94,11 +96,17 @@ func (s *Server) newSession(conversation string, g Grant, sink ingest.Sink) (*se
 	x := &session{
 		server: s, id: rand.Text(), conversation: conversation, grant: g, sink: sink, since: time.Now(),
 		done: make(chan struct{}), changed: make(chan struct{}, 1),
-		feedback: make(chan rtcp.Packet, feedbackBacklog), negotiate: make(chan struct{}, 1),
+		requests: make(chan rtcp.Packet, requestBacklog), negotiate: make(chan struct{}, 1),
 	}
 	x.state.Store(StateNew)
 	x.ctx, x.end = context.WithCancelCause(s.ctx)
-	pc, err := s.newAPI(&sources{tooMany: func() { x.end(ErrTooMuch) }}).NewPeerConnection(webrtc.Configuration{})
+	x.sources, x.feedback = &sources{tooMany: func() { x.end(ErrTooMuch) }}, newFeedback(s.arrivals)
+	api, err := s.newAPI(x)
+	if err != nil {
+		x.end(err)
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		x.end(err)
 		return nil, fmt.Errorf("whip: new peer connection: %w", err)
@@ -148,7 +156,7 @@ func (x *session) run() {
 		case <-x.ctx.Done():
 		case <-x.changed:
 			x.follow()
-		case p := <-x.feedback:
+		case p := <-x.requests:
 			x.send(p)
 		}
 	}
@@ -192,7 +200,7 @@ func (x *session) connected() {
 // ask queues a request to the publisher. A lost one is repeated by who made it.
 func (x *session) ask(p rtcp.Packet) {
 	select {
-	case x.feedback <- p:
+	case x.requests <- p:
 	default: // enough are waiting
 	}
 }

@@ -5,24 +5,22 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/callreel/callreel/ingest"
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
-// errCodec ends a pump whose track goes on with another codec.
-var errCodec = errors.New("whip: codec changed")
-
 // onTrack is called by the stack, in a goroutine of its own, for each track and
 // simulcast layer: again if another SSRC claims to be the same layer, as some
 // senders' retransmissions do. Two readers of one track must not be.
 func (x *session) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-	in := &inbound{session: x, track: t, receiver: r, buf: make([]byte, receiveMTU)}
+	in := &inbound{session: x, track: t, receiver: r, parameters: r.GetParameters()}
+	in.payloads = in.parameters.Codecs
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended || slices.Contains(x.arrived, t) {
@@ -36,38 +34,164 @@ func (x *session) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 // inbound moves one track or layer from the peer connection to the sink, until
 // the peer connection closes.
 type inbound struct {
-	session  *session
-	track    *webrtc.TrackRemote
-	receiver *webrtc.RTPReceiver
-	writer   atomic.Pointer[ingest.Writer] // of the current codec
-
-	// What follows is media's.
-	buf        []byte
+	session    *session
+	track      *webrtc.TrackRemote
+	receiver   *webrtc.RTPReceiver
 	parameters webrtc.RTPParameters
 	payloads   payloadMap
-	codec      webrtc.RTPCodecParameters // the current one
-	last       uint16
-	held       *rtp.Packet // the first of a codec
+	writer     atomic.Pointer[ingest.Writer] // of the current codec
+
+	mu    sync.Mutex                // guards the rest
+	codec webrtc.RTPCodecParameters // the current one
+	last  uint16
+	deaf  bool // nobody wants more
 }
 
-// media announces the track, again for each codec that the publisher turns to
-// (browsers do when an encoder fails), and pumps its packets.
+// media lets the stack read the first packets, by which it finds out what the
+// track is, and then has them handed on without it.
 func (in *inbound) media() {
-	in.parameters = in.receiver.GetParameters()
-	in.payloads = in.parameters.Codecs
-	_, _, err := in.read() // until the first packet of a codec is held
-	for errors.Is(err, errCodec) {
-		var w ingest.Writer
-		if w, err = in.session.sink.AddTrack(in.describe()); err != nil {
-			break
+	defer in.end()
+	for buf := make([]byte, receiveMTU); ; {
+		own := in.session.sources.find(uint32(in.track.SSRC()))
+		var reads int64
+		if own != nil {
+			reads = own.reads.Load()
 		}
-		in.writer.Store(&w)
-		err = ingest.Pump(in.session.ctx, w, in.read)
+		n, _, err := in.track.Read(buf)
+		switch {
+		case errors.Is(err, webrtc.ErrCodecNotFound) || errors.Is(err, io.ErrShortBuffer):
+			in.session.dropped.Add(1)
+		case err != nil:
+			return // the peer connection is closing
+		default:
+			in.take(buf[:n], in.session.server.arrivals.rtp(buf[:n]))
+		}
+		// What it has read before comes first, without another read.
+		if own != nil && own.reads.Load() > reads && in.divert(own) == nil {
+			<-own.closed
+			return
+		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) && in.session.ctx.Err() == nil {
+}
+
+// divert lets packets be handed on as they are decrypted, with what the stack would
+// have done to them when they are read: feedback and retransmissions.
+func (in *inbound) divert(own *source) error {
+	note := in.session.feedback.stream(uint32(in.track.SSRC()))
+	repaired := false
+	return own.divert(func(packet []byte) {
+		if !repaired {
+			repaired = in.divertRepairs()
+		}
+		note(packet)
+		in.take(packet, in.session.server.arrivals.rtp(packet))
+	})
+}
+
+// divertRepairs does the same for the retransmissions of the track, if they come in
+// a stream of their own. That may be known late.
+func (in *inbound) divertRepairs() bool {
+	ssrc := uint32(in.track.RtxSSRC())
+	if ssrc == 0 {
+		return false
+	}
+	repairs := in.session.sources.find(ssrc)
+	if repairs == nil {
+		return false
+	}
+	note := in.session.feedback.stream(ssrc)
+	return repairs.divert(func(packet []byte) {
+		note(packet)
+		at := in.session.server.arrivals.rtp(packet)
+		if original := in.payloads.retransmitted(packet, uint32(in.track.SSRC())); original != nil {
+			in.take(original, at)
+		}
+	}) == nil
+}
+
+// take hands a packet on, which stays its caller's. It announces the track, again for
+// each codec that the publisher turns to (browsers do when an encoder fails).
+func (in *inbound) take(raw []byte, at time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.deaf || in.session.ctx.Err() != nil {
+		return
+	}
+	p := newPacket()
+	if p.Unmarshal(bytes.Clone(raw)) != nil {
+		in.session.dropped.Add(1)
+		return
+	}
+	var err error
+	switch {
+	case in.belongs(p):
+	case in.beginsCodec(p):
+		err = in.announce()
+	default:
+		in.session.dropped.Add(1)
+		return
+	}
+	in.last = p.SequenceNumber
+	if err == nil {
+		err = (*in.writer.Load()).WriteRTP(p, at)
+	}
+	if err != nil {
+		in.giveUp(err)
+	}
+}
+
+// newPacket makes one with room for the usual header extensions.
+func newPacket() *rtp.Packet {
+	p := new(struct {
+		rtp.Packet
+		extensions [4]rtp.Extension
+	})
+	p.Extensions = p.extensions[:0]
+	return &p.Packet
+}
+
+// announce begins the current codec; mu is held.
+func (in *inbound) announce() error {
+	if w := in.writer.Load(); w != nil {
+		if err := (*w).Close(); err != nil {
+			return err
+		}
+	}
+	w, err := in.session.sink.AddTrack(in.describe())
+	if err == nil {
+		in.writer.Store(&w)
+	}
+	return err
+}
+
+// giveUp hands on nothing more. What comes is still noted, so that the feedback about
+// the other tracks stays right. mu is held.
+func (in *inbound) giveUp(err error) {
+	in.deaf = true
+	if !errors.Is(err, ingest.ErrClosed) {
 		in.session.server.log.Warn("track given up", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
 	}
-	in.drain()
+	in.close()
+}
+
+func (in *inbound) close() {
+	w := in.writer.Load()
+	if w == nil {
+		return
+	}
+	if err := (*w).Close(); err != nil {
+		in.session.server.log.Warn("track closed", "session", in.session.id, "ssrc", in.track.SSRC(), "error", err)
+	}
+}
+
+// end ends the track.
+func (in *inbound) end() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.deaf {
+		in.deaf = true
+		in.close()
+	}
 }
 
 func (in *inbound) describe() ingest.TrackInfo {
@@ -109,50 +233,6 @@ func (in *inbound) requestPackets(sequence []uint16) {
 	})
 }
 
-// read returns the next packet of the current codec, or of what belongs to it.
-// It fails with errCodec, keeping the packet for the next pump, when another
-// codec begins.
-func (in *inbound) read() (*rtp.Packet, interceptor.Attributes, error) {
-	if p := in.held; p != nil {
-		in.held, in.last = nil, p.SequenceNumber
-		return p, nil, nil
-	}
-	for {
-		p, err := in.next()
-		switch {
-		case err != nil:
-			return nil, nil, io.EOF // the peer connection is closing
-		case p == nil:
-			in.session.dropped.Add(1)
-		case in.belongs(p):
-			in.last = p.SequenceNumber
-			return p, nil, nil
-		case in.beginsCodec(p):
-			in.held = p
-			return nil, nil, errCodec
-		default:
-			in.session.dropped.Add(1)
-		}
-	}
-}
-
-// next returns a packet that is its caller's to keep, or nil for one that is
-// malformed or of no negotiated codec.
-func (in *inbound) next() (*rtp.Packet, error) {
-	n, _, err := in.track.Read(in.buf)
-	if errors.Is(err, webrtc.ErrCodecNotFound) || errors.Is(err, io.ErrShortBuffer) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := &rtp.Packet{}
-	if err := p.Unmarshal(bytes.Clone(in.buf[:n])); err != nil {
-		return nil, nil
-	}
-	return p, nil
-}
-
 // belongs reports whether a packet is of the current codec or corrects its errors.
 func (in *inbound) belongs(p *rtp.Packet) bool {
 	payloadType, ok := in.payloads.carried(p)
@@ -176,16 +256,6 @@ func (in *inbound) beginsCodec(p *rtp.Packet) bool {
 	return true
 }
 
-// drain reads on when the sink wants no more, so that the feedback about the
-// other tracks stays right.
-func (in *inbound) drain() {
-	for {
-		if _, err := in.next(); err != nil {
-			return
-		}
-	}
-}
-
 // control passes the track's sender reports on. Reading them is also what
 // drives the receiver reports.
 func (in *inbound) control() {
@@ -195,7 +265,7 @@ func (in *inbound) control() {
 		if err != nil {
 			return
 		}
-		arrival := time.Now()
+		arrival := in.session.server.arrivals.of(rtcpKey(uint32(in.track.SSRC())), time.Now())
 		packets, err := rtcp.Unmarshal(buf[:n])
 		if err != nil {
 			in.session.dropped.Add(1)

@@ -27,6 +27,7 @@ import (
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -117,11 +118,12 @@ type Hooks struct {
 
 // Server is a WHIP server. Its methods are safe for concurrent use.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger
-	newAPI  func(*sources) *webrtc.API
-	mux     *http.ServeMux
-	closers []func() error // of the shared sockets
+	cfg      Config
+	log      *slog.Logger
+	newAPI   func(*session) (*webrtc.API, error)
+	mux      *http.ServeMux
+	closers  []func() error // of the shared sockets
+	arrivals *arrivals
 
 	ctx    context.Context // of every session
 	cancel context.CancelCauseFunc
@@ -140,7 +142,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, log: cfg.Logger, sessions: make(map[string]*session)}
+	s := &Server{cfg: cfg, log: cfg.Logger, sessions: make(map[string]*session), arrivals: newArrivals()}
 	if err := s.buildAPI(); err != nil {
 		return nil, err
 	}
@@ -190,19 +192,52 @@ func (c *Config) setDefaults() {
 }
 
 // buildAPI prepares what all sessions share, and opens the muxes last. Each has an
-// API of its own, as that makes the buffers of its streams.
+// API of its own, as that makes the buffers of its streams and its feedback.
 func (s *Server) buildAPI() error {
-	media, interceptors, err := newMediaEngine()
+	media, err := newMediaEngine()
 	if err != nil {
 		return err
 	}
+	engine, err := newSettingEngine(s.cfg, logFactory{s.log})
+	if err != nil {
+		return err
+	}
+	shared, err := newSockets()
+	if err != nil {
+		return fmt.Errorf("whip: %w", err)
+	}
+	if err := s.openMuxes(&engine, shared); err != nil {
+		return errors.Join(err, shared.close())
+	}
+	s.closers = append(s.closers, shared.close)
+	s.newAPI = func(x *session) (*webrtc.API, error) {
+		network, err := shared.network(s.arrivals)
+		if err != nil {
+			return nil, fmt.Errorf("whip: network: %w", err)
+		}
+		own := engine
+		own.BufferFactory = x.sources.buffer
+		own.SetNet(network)
+		interceptors := &interceptor.Registry{}
+		interceptors.Add(x.feedback)
+		return webrtc.NewAPI(
+			webrtc.WithMediaEngine(media),
+			webrtc.WithInterceptorRegistry(interceptors),
+			webrtc.WithSettingEngine(own),
+		), nil
+	}
+	return nil
+}
+
+// openMuxes takes over the sockets that all sessions share.
+func (s *Server) openMuxes(engine *webrtc.SettingEngine, shared sockets) error {
 	logs := logFactory{s.log}
-	engine, err := newSettingEngine(s.cfg, logs)
-	if err != nil {
-		return err
-	}
 	if s.cfg.UDP != nil {
-		mux := webrtc.NewICEUDPMux(logs.NewLogger("udp mux"), s.cfg.UDP)
+		conn, err := shared.share(s.cfg.UDP, s.arrivals)
+		if err != nil {
+			return fmt.Errorf("whip: %w", err)
+		}
+		mux := webrtc.NewICEUDPMux(logs.NewLogger("udp mux"), conn)
 		engine.SetICEUDPMux(mux)
 		s.closers = append(s.closers, mux.Close)
 	}
@@ -215,15 +250,6 @@ func (s *Server) buildAPI() error {
 		})
 		engine.SetICETCPMux(mux)
 		s.closers = append(s.closers, mux.Close)
-	}
-	s.newAPI = func(x *sources) *webrtc.API {
-		own := engine
-		own.BufferFactory = x.buffer
-		return webrtc.NewAPI(
-			webrtc.WithMediaEngine(media),
-			webrtc.WithInterceptorRegistry(interceptors),
-			webrtc.WithSettingEngine(own),
-		)
 	}
 	return nil
 }

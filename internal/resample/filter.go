@@ -1,6 +1,9 @@
 package resample
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	lobes  = 48    // taps at the lower of the two rates
@@ -9,18 +12,25 @@ const (
 	beta   = 7.4   // Kaiser window: stop band at about -75 dB
 )
 
-// filter is a windowed sinc, tabulated at 256 phases between two input samples.
+// Filter is a windowed sinc, tabulated at 256 phases between two input samples.
 // Coefficients between two phases are interpolated linearly, which errs by less
-// than -95 dB.
-type filter struct {
+// than -95 dB. All converters between the same rates may share one, as it does not
+// change and the table takes some milliseconds to make.
+type Filter struct {
+	inRate, outRate int
+
 	taps  int
 	table []float32 // phases+1 rows of taps
 }
 
-func newFilter(inRate, outRate int) filter {
+// NewFilter returns the filter between two rates in Hz, each 1000 to 192000.
+func NewFilter(inRate, outRate int) (*Filter, error) {
+	if inRate < minRate || inRate > maxRate || outRate < minRate || outRate > maxRate {
+		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
+	}
 	low := float64(min(inRate, outRate)) / float64(inRate)
 	half := int(math.Ceil(lobes / 2 / low))
-	f := filter{taps: 2 * half, table: make([]float32, (phases+1)*2*half)}
+	f := &Filter{inRate: inRate, outRate: outRate, taps: 2 * half, table: make([]float32, (phases+1)*2*half)}
 	row := make([]float64, f.taps)
 	for p := range phases + 1 {
 		sum := 0.0
@@ -33,13 +43,13 @@ func newFilter(inRate, outRate int) filter {
 			f.table[p*f.taps+i] = float32(c / sum)
 		}
 	}
-	return f
+	return f, nil
 }
 
 // apply returns the value at phase/den between the two middle ones of the first
 // taps samples of x. The conversions keep the compiler from fusing operations,
 // which would round differently from machine to machine.
-func (f *filter) apply(x []float32, phase, den int64) float32 {
+func (f *Filter) apply(x []float32, phase, den int64) float32 {
 	row := int(phase * phases / den)
 	between := float32(float64(phase*phases%den) / float64(den))
 	x = x[:f.taps]

@@ -7,8 +7,6 @@
 // filter's coefficients are floating point.
 package resample
 
-import "fmt"
-
 const (
 	// MaxDrift bounds SetDrift in parts per million: 2 %.
 	MaxDrift = 20000
@@ -24,7 +22,7 @@ const (
 // although it needs to see Delay input samples beyond that instant. It is not
 // safe for concurrent use.
 type Resampler struct {
-	filter
+	*Filter
 	den     int64 // of step and phase
 	nominal int64 // input samples per output sample without drift, in 1/million of 1/den
 	step    int64 // input samples per output sample, in 1/den
@@ -35,19 +33,25 @@ type Resampler struct {
 
 // New returns a converter between two rates in Hz, each 1000 to 192000.
 func New(inRate, outRate int) (*Resampler, error) {
-	if inRate < minRate || inRate > maxRate || outRate < minRate || outRate > maxRate {
-		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
+	f, err := NewFilter(inRate, outRate)
+	if err != nil {
+		return nil, err
 	}
-	g := gcd(int64(inRate), int64(outRate))
+	return f.New(), nil
+}
+
+// New returns a converter between the rates of the filter.
+func (f *Filter) New() *Resampler {
+	g := gcd(int64(f.inRate), int64(f.outRate))
 	r := &Resampler{
-		filter:  newFilter(inRate, outRate),
-		den:     int64(outRate) / g * million,
-		nominal: int64(inRate) / g,
+		Filter:  f,
+		den:     int64(f.outRate) / g * million,
+		nominal: int64(f.inRate) / g,
 	}
 	r.buf = make([]float32, 0, r.taps+chunk)
 	r.SetDrift(0)
 	r.Reset()
-	return r, nil
+	return r
 }
 
 func gcd(a, b int64) int64 {

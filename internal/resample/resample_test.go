@@ -120,7 +120,7 @@ func TestLongLengthIsExact(t *testing.T) {
 		r := mustNew(t, c.in, c.out)
 		r.SetDrift(c.ppm)
 		// Only positions matter: a filter of two taps saves the time.
-		r.filter = filter{taps: 2, table: make([]float32, 2*(phases+1))}
+		r.Filter = &Filter{taps: 2, table: make([]float32, 2*(phases+1))}
 		r.Reset()
 		got, src, dst := 0, make([]float32, 36000), []float32(nil)
 		for left := c.take; left > 0; left -= len(src) {
