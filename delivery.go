@@ -12,9 +12,16 @@ import (
 // delivery is what of a recording is on its way to the store. The parcel goes
 // beside the recording, so that a slow store doesn't hold it up.
 type delivery struct {
-	done      []Chunk     // finished, in order, delivered or not
+	done      []Chunk // finished, in order, delivered or not
+	finished  []*finishedChunk
 	shipments []*shipment // the writer's, until it has ended
 	errs      []error     // why something can't even be sent
+}
+
+// finishedChunk waits until the manifest names it.
+type finishedChunk struct {
+	Chunk
+	files []spoolFile // the writer's
 }
 
 // wait waits until everything was tried and returns why something is not in the
@@ -53,8 +60,8 @@ func CaptureKey(recording string) string             { return recording + "/" + 
 // DocumentID names a chunk, for download.
 func DocumentID(recording string, index int) string { return fmt.Sprintf("%d-%s", index, recording) }
 
-// deliver describes a finished chunk and sends it to the store. Its description is
-// in the spool before the manifest names the chunk.
+// deliver describes a finished chunk, for offer to send it to the store. Its
+// description is in the spool before the manifest names the chunk.
 func (r *Recording) deliver(m doneChunk) {
 	s := r.session
 	start, end := timebase.Ticks(m.Start), timebase.Ticks(m.End)
@@ -70,13 +77,21 @@ func (r *Recording) deliver(m doneChunk) {
 		r.delivery.errs = append(r.delivery.errs, fmt.Errorf("metadata of chunk %d: %w", m.Index, err))
 	}
 	r.delivery.done = append(r.delivery.done, c)
-	r.out.do(func() {
-		files := []spoolFile{mediaFile(m.Index)}
-		if err == nil {
-			files = append(files, r.eng.courier.document(r.id, metadataName(m.Index), meta))
-		}
-		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(&c, files...))
-	})
+	f := &finishedChunk{c, []spoolFile{mediaFile(m.Index)}}
+	r.delivery.finished = append(r.delivery.finished, f)
+	if err == nil {
+		r.out.do(func() { f.files = append(f.files, r.eng.courier.document(r.id, metadataName(m.Index), meta)) })
+	}
+}
+
+// offer sends finished chunks to the store, after the manifest that names them is
+// saved: what is in the store is not in the spool any more, and if no manifest
+// named it either, a crash would make the recording forget it.
+func (r *Recording) offer() {
+	for _, f := range r.delivery.finished {
+		r.out.do(func() { r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(&f.Chunk, f.files...)) })
+	}
+	r.delivery.finished = nil
 }
 
 func mediaFile(index int) spoolFile {

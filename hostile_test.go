@@ -45,6 +45,7 @@ type attacker struct {
 // siege is what came of an attack.
 type siege struct {
 	*party
+	file         string
 	heap, memory int // that were held at its end
 	routines     int
 }
@@ -57,7 +58,6 @@ type assault func(ctx context.Context, a *attacker)
 func besiege(t *testing.T, limits callreel.Limits, assaults map[string]assault) siege {
 	t.Helper()
 	s := siege{party: &party{length: siegeLength}}
-	var file string
 	dir := t.TempDir() // outlives the bubble
 	synctest.Test(t, func(t *testing.T) {
 		eng, err := callreel.New(callreel.Config{
@@ -88,9 +88,9 @@ func besiege(t *testing.T, limits callreel.Limits, assaults map[string]assault) 
 		s.res = r.stop(rec)
 		wg.Wait()
 		leave()
-		file = r.file(s.res.Chunks[0])
+		s.file = r.file(s.res.Chunks[0])
 	})
-	s.movie = decode(t, file, small)
+	s.movie = decode(t, s.file, small)
 	s.lasts(siegeLength)
 	s.check()
 	return s

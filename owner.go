@@ -106,6 +106,7 @@ func (r *Recording) step(due, now timebase.Ticks) error {
 	changed, files := r.session.version != r.shown, len(chunks) > 0 || r.session.stats.Unwritten > unwritten
 	r.update(changed || files)
 	r.saveChanges(changed, files)
+	r.offer()
 	if now-r.counted >= countInterval {
 		r.count(now)
 	}
@@ -244,6 +245,8 @@ func (r *Recording) finish(failure error) {
 	for _, c := range chunks {
 		r.deliver(c)
 	}
+	r.save()
+	r.offer()
 	failure = errors.Join(failure, err, r.abandon())
 	r.publish(failure)
 	r.eng.retire(r)

@@ -65,11 +65,15 @@ func (r *Recording) reported(people []ParticipantInfo) *progressReport {
 	return p
 }
 
-// running returns the reports of the tracks that are not over, as they are.
+// running returns the reports of the tracks that are not over, as they are. Of
+// sound that has just begun nothing can be decoded yet: that is no finding.
 func (s *session) running() (all []finished) {
 	for _, v := range s.voices {
-		if v != nil {
-			all = append(all, finished{v.feed.layer.member.stay, v.report()})
+		if v == nil {
+			continue
+		}
+		if r := v.report(); r.Decoded+r.DecodeErrors+r.Withheld > 0 {
+			all = append(all, finished{v.feed.layer.member.stay, r})
 		}
 	}
 	for _, c := range s.cameras {

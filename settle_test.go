@@ -89,11 +89,11 @@ func (c pausedCase) test(t *testing.T) {
 
 // pause pauses after a time, for two seconds.
 func (c pausedCase) pause(t *testing.T, rec *callreel.Recording, at time.Duration) {
-	time.Sleep(at)
+	<-time.After(at)
 	if err := rec.Pause(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second)
+	<-time.After(2 * time.Second)
 	synctest.Wait() // the writer is done with what it was given
 }
 
@@ -106,14 +106,14 @@ func (c pausedCase) goOn(t *testing.T, d *depot, rec *callreel.Recording, leave 
 	if err := rec.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2300 * time.Millisecond)
+	<-time.After(2300 * time.Millisecond)
 	res, err := rec.Stop(t.Context())
 	leave()
 	if !errors.Is(err, errAway) {
 		t.Error(err)
 	}
 	d.store.set(failing(nil))
-	time.Sleep(10 * time.Minute) // it is tried again
+	<-time.After(10 * time.Minute) // it is tried again
 	d.close()
 	if len(res.Unwritten.List) > 0 || res.Report.Verdict == callreel.Fail {
 		t.Errorf("%+v", res.Report.Reasons)

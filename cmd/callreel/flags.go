@@ -49,6 +49,18 @@ func (f recordingFlags) config() callreel.RecordingConfig {
 	}
 }
 
+// limitFlags are what a participant may cost.
+type limitFlags struct {
+	Participants int     `help:"Participants in a call at a time." default:"1000"`
+	Tracks       int     `help:"Tracks of a participant at a time, each layer of a simulcast counted." default:"32"`
+	Packets      int     `help:"Packets that a participant may send each second; a fifth of that for sound besides." default:"3000"`
+	BitRate      int     `help:"Bits that a participant may send each second; likewise." default:"50000000"`
+	Pixels       int     `help:"Pixels that a picture may have." default:"9437184"`
+	Decoding     float64 `help:"Share of a processor that decoding a participant's pictures may take; negative: any." default:"0.6"`
+}
+
+func (f limitFlags) config() callreel.Limits { return callreel.Limits(f) }
+
 // mediaFlags are how publishers connect.
 type mediaFlags struct {
 	UDPPortRange portRange   `name:"udp-port-range" help:"Range of UDP ports, two or more for each publisher; any if not given." placeholder:"FIRST-LAST"`

@@ -33,6 +33,7 @@ type serveCmd struct {
 	Recording       recordingFlags `embed:"" group:"Recordings"`
 	Font            []string       `help:"Files (TTF, OTF, TTC) with glyphs for names that are not Latin, Greek or Cyrillic." type:"existingfile" placeholder:"FILE" group:"Recordings"`
 	Media           mediaFlags     `embed:"" group:"Media"`
+	Limits          limitFlags     `embed:"" prefix:"max-" group:"Limits"`
 	Workers         workerFlags    `embed:"" group:"Workers"`
 	Log             logFlags       `embed:"" group:"Log"`
 }
@@ -71,7 +72,7 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 		Subscriptions: subscriptions, WebhookNetworks: c.Webhook.networks(),
 		Listen: c.Listen, Data: c.Keys.Data, Keys: keys, Dev: c.Dev,
 		PublicURL: c.PublicURL, ContentBaseURL: c.ContentBaseURL, RateLimit: c.RateLimit,
-		Admission: int(c.Admission), SpoolReserve: c.SpoolReserve, Fonts: c.Font,
+		Admission: int(c.Admission), SpoolReserve: c.SpoolReserve, Fonts: c.Font, Limits: c.Limits.config(),
 		Recording: c.Recording.config(),
 		WHIP:      media,
 		Log:       log,

@@ -61,6 +61,7 @@ type serverConfig struct {
 	Admission       int   // see control.Config
 	SpoolReserve    int64 // see callreel.Config
 	Fonts           []string
+	Limits          callreel.Limits
 	Recording       callreel.RecordingConfig
 	// WHIP is how publishers connect. Its sockets are the server's from the start.
 	WHIP whip.Config
@@ -148,7 +149,7 @@ func (cfg serverConfig) assemble(addr *net.TCPAddr, resource string, store *buck
 	s.Engine, err = callreel.New(callreel.Config{
 		Storage: store, Spool: filepath.Join(cfg.Data, spoolDir),
 		ResourceID:   resource,
-		SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
+		SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts, Limits: cfg.Limits,
 		Logger:  cfg.Log,
 		OnEvent: func(e callreel.Event) { cfg.observe(s, e) },
 	})

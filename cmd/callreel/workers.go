@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"os/user"
@@ -71,14 +70,14 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 		return nil, err
 	}
 	if err := cfg.Workers.own(spool, stored); err != nil {
-		return nil, err
+		return nil, fault.Caller.Wrap(fmt.Errorf("--worker-user: %w", err))
 	}
 	s.pool, err = worker.New(worker.Config{
 		Engine: s.Engine, Build: version(), Credential: cfg.Workers.user,
 		Env:     workerEnv(os.Environ(), strings.Contains(stored, "://")),
 		OnEvent: func(e callreel.Event) { cfg.observe(s, e) },
 		Settings: worker.Settings{
-			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts,
+			Spool: spool, Storage: stored, ResourceID: resource, SpoolReserve: cfg.SpoolReserve, Fonts: cfg.Fonts, Limits: cfg.Limits,
 			Media: worker.MediaOf(cfg.WHIP), Memory: cfg.Workers.memory, NoSandbox: cfg.Workers.noSandbox,
 		},
 		UDP: cfg.WHIP.UDP, TCP: cfg.WHIP.TCP,
@@ -88,23 +87,6 @@ func (cfg serverConfig) host(s *server, resource string) (control.Host, error) {
 		return nil, err
 	}
 	return s.pool, nil
-}
-
-// own gives the workers' user the spool with what is in it, and a store that is a
-// directory.
-func (c *workerConfig) own(spool, stored string) error {
-	if c.user == nil {
-		return nil
-	}
-	give := func(name string) error { return os.Lchown(name, int(c.user.Uid), int(c.user.Gid)) }
-	var errs []error
-	if !strings.Contains(stored, "://") {
-		errs = append(errs, os.MkdirAll(stored, 0o750), give(stored))
-	}
-	errs = append(errs, os.MkdirAll(spool, 0o750), filepath.WalkDir(spool, func(name string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, give(name))
-	}))
-	return errors.Join(errs...)
 }
 
 // absolute returns a location that does not depend on the directory of the process.

@@ -131,6 +131,12 @@ func newPublisher(t *testing.T, f *fixture, networks ...webrtc.NetworkType) *pub
 // interceptors of r.
 func newPublisherWith(t *testing.T, f *fixture, m *webrtc.MediaEngine, r *interceptor.Registry, networks ...webrtc.NetworkType) *publisher {
 	t.Helper()
+	return newPublisherSet(t, f, m, r, func(*webrtc.SettingEngine) {}, networks...)
+}
+
+// newPublisherSet returns one with some settings.
+func newPublisherSet(t *testing.T, f *fixture, m *webrtc.MediaEngine, r *interceptor.Registry, set func(*webrtc.SettingEngine), networks ...webrtc.NetworkType) *publisher {
+	t.Helper()
 	// No retransmissions: Pion's carry the rid where they should carry the repaired one.
 	if err := errors.Join(webrtc.ConfigureRTCPReports(r), webrtc.ConfigureSimulcastExtensionHeaders(m)); err != nil {
 		t.Fatal(err)
@@ -141,6 +147,7 @@ func newPublisherWith(t *testing.T, f *fixture, m *webrtc.MediaEngine, r *interc
 		networks = []webrtc.NetworkType{webrtc.NetworkTypeUDP4}
 	}
 	e.SetNetworkTypes(networks)
+	set(&e)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(e))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {

@@ -86,7 +86,7 @@ func (c *child) open() (err error) {
 		return err
 	}
 	c.engine, err = callreel.New(callreel.Config{
-		Storage: c.store, Spool: s.Spool, SpoolReserve: s.SpoolReserve, ResourceID: s.ResourceID, Fonts: s.Fonts,
+		Storage: c.store, Spool: s.Spool, SpoolReserve: s.SpoolReserve, ResourceID: s.ResourceID, Fonts: s.Fonts, Limits: s.Limits,
 		Logger: c.log, OnEvent: c.outbox.add,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type Settings struct {
 	ResourceID     string
 	SpoolReserve   int64
 	Fonts          []string
+	Limits         callreel.Limits
 	Media          Media
 	// Memory is how many bytes a worker may hold. Zero means no limit.
 	Memory int64
