@@ -129,6 +129,9 @@ func (r *Repeater) Begin(key []byte) error {
 
 // take looks at a NAL unit of a key frame, and counts slices.
 func (r *Repeater) take(nalu []byte) error {
+	if len(nalu) == 0 {
+		return fmt.Errorf("%w: an empty NAL unit", ErrUnsupported)
+	}
 	switch kind := avc.GetNaluType(nalu[0]); {
 	case kind == avc.NALU_SPS && !bytes.Equal(nalu, r.rawSPS), kind == avc.NALU_PPS && !bytes.Equal(nalu, r.rawPPS):
 		return fmt.Errorf("%w: other parameter sets", ErrUnsupported)
