@@ -107,11 +107,7 @@ func (j Job) spawn(ctx context.Context, command []string) (report, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &said
-	start := cmd.Start
-	if j.Kind == jobLive { // as the server starts its workers
-		start = func() error { return cpu.Unhurried(cmd.Start) }
-	}
-	if err := start(); err != nil {
+	if err := cpu.Unhurried(cmd.Start); err != nil { // as the server starts its workers
 		return rep, fmt.Errorf("bench: %s of %v: %w", j.Kind, j.Scenario, err)
 	}
 	if err := cmd.Wait(); err != nil {
