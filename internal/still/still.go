@@ -110,15 +110,16 @@ func (r *Repeater) ppsMap() map[uint32]*avc.PPS {
 // length-prefixed NAL units, which must not change afterwards. The error is
 // [ErrUnsupported].
 func (r *Repeater) Begin(key []byte) error {
-	nalus, err := avc.GetNalusFromSample(key)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsupported, err)
-	}
 	r.key, r.after = nil, 0
-	for _, n := range nalus {
-		if err := r.take(n); err != nil {
+	for rest := key; len(rest) > 0; {
+		nalu, more, ok := cut(rest)
+		if !ok {
+			return fmt.Errorf("%w: NAL units end early", ErrUnsupported)
+		}
+		if err := r.take(nalu); err != nil {
 			return err
 		}
+		rest = more
 	}
 	if r.after == 0 {
 		return fmt.Errorf("%w: no slice", ErrUnsupported)
@@ -127,11 +128,20 @@ func (r *Repeater) Begin(key []byte) error {
 	return nil
 }
 
+// cut cuts off the first NAL unit, which may not be empty.
+func cut(sample []byte) (nalu, rest []byte, ok bool) {
+	if len(sample) < 4 {
+		return nil, nil, false
+	}
+	size, rest := uint64(binary.BigEndian.Uint32(sample)), sample[4:]
+	if size == 0 || size > uint64(len(rest)) {
+		return nil, nil, false
+	}
+	return rest[:size], rest[size:], true
+}
+
 // take looks at a NAL unit of a key frame, and counts slices.
 func (r *Repeater) take(nalu []byte) error {
-	if len(nalu) == 0 {
-		return fmt.Errorf("%w: an empty NAL unit", ErrUnsupported)
-	}
 	switch kind := avc.GetNaluType(nalu[0]); {
 	case kind == avc.NALU_SPS && !bytes.Equal(nalu, r.rawSPS), kind == avc.NALU_PPS && !bytes.Equal(nalu, r.rawPPS):
 		return fmt.Errorf("%w: other parameter sets", ErrUnsupported)
