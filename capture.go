@@ -284,14 +284,15 @@ func (r *Recording) endCapture() {
 			r.captureFailed(err)
 			return
 		}
-		r.captured = CaptureKey(r.id)
+		r.complete = true
 	})
 }
 
 // closeCapture waits for it and sends the capture to the store.
 func (r *Recording) closeCapture() {
 	r.capturing.Wait()
-	if r.captured != "" {
+	if r.complete {
+		r.captured = CaptureKey(r.id)
 		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, captureOnItsWay()))
 	}
 }

@@ -41,6 +41,7 @@ type Recording struct {
 	tap       *tap           // nil without a capture
 	captured  string         // key of the capture in the store
 	capturing sync.WaitGroup // until it is closed
+	complete  bool           // it is, once that is over
 	parcel    *parcel
 	delivery  delivery
 	suspended bool                     // it is not to end, but to go on elsewhere

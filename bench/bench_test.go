@@ -228,7 +228,7 @@ echo "$BENCH_WIDTH $BENCH_SECONDS $BENCH_VARIANT" >"$BENCH_OUTPUT"
 
 func TestScenarioNames(t *testing.T) {
 	for _, s := range Scenarios(Meeting, 10) {
-		if again, err := ParseScenario(s.String(), 10); err != nil || again != s {
+		if again, err := ParseScenario(s.String(), s.Seconds); err != nil || again != s {
 			t.Errorf("%v: %v, %v", s, again, err)
 		}
 	}

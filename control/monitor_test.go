@@ -155,7 +155,7 @@ func TestMetrics(t *testing.T) {
 			`callreel_whip_sessions{state="connected"}`:                             "0",
 			`callreel_queue_length{queue="uploads"}`:                                "0",
 			`callreel_queue_length{queue="events"}`:                                 "2", // there is no network
-			`callreel_queue_oldest_seconds{queue="events"}`:                         "5.2",
+			`callreel_queue_oldest_seconds{queue="events"}`:                         "5",
 			`callreel_event_attempts_total`:                                         "2",
 			`callreel_events_delivered_total`:                                       "0",
 			`callreel_http_requests_total{status="200",verb="start"}`:               "2",

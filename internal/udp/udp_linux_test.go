@@ -63,6 +63,7 @@ func TestPackets(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			var came []time.Time
 			c, u := open(t, p, network, ip, func(_ []byte, at time.Time) { came = append(came, at) })
+			dated(t, c, u, &came)
 			const count = 3*batchSize + 5
 			var sent []time.Time
 			for i := range count {
@@ -100,6 +101,31 @@ func TestPackets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dated waits until the kernel dates packets, which it begins to do a while after
+// the first socket wants that.
+func dated(t *testing.T, c *Conn, u *net.UDPConn, came *[]time.Time) {
+	t.Helper()
+	near := 0 // packets in a row; one may be read at once
+	for range 100 {
+		sent := time.Now()
+		if _, err := u.Write([]byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.ReadFromAddrPort(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		at := (*came)[len(*came)-1]
+		*came = (*came)[:0]
+		if near++; at.Sub(sent) >= Interval/4 {
+			near = 0
+		}
+		if near == 3 {
+			return
+		}
+	}
+	t.Fatal("packets are not dated")
 }
 
 // A socket of all addresses sees those of IPv4 as package net does.
