@@ -31,8 +31,8 @@ type Capacity struct {
 // Try is so many recordings at a time, in real time.
 type Try struct {
 	Recordings int `json:"recordings"`
-	// Cores of all of them, and the frames of the one that was late most often,
-	// of which Late were late by more than a frame.
+	// Cores of all of them, and their frames, of which Late were late by more than
+	// a frame.
 	Cores  float64 `json:"cores"`
 	Frames int64   `json:"frames"`
 	Late   int64   `json:"late"`
@@ -124,15 +124,23 @@ func (j Job) paced(ctx context.Context) (rep report, err error) {
 	}
 	t := Try{Recordings: j.Recordings, Cores: (cpu.Process() - before).Seconds() / float64(j.Scenario.Seconds)}
 	for _, res := range results {
-		if t.Frames == 0 || res.Stats.LateTicks > t.Late {
-			t.Frames, t.Late = res.Stats.Frames, res.Stats.LateTicks
-		}
+		t.Frames += res.Stats.Frames
+		t.Late += res.Stats.LateTicks
 		t.Lateness = max(t.Lateness, res.Report.Ticks.P95Lateness)
 	}
 	return report{Try: &t}, nil
 }
 
-// pace makes one of several recordings.
+const (
+	// warmUp is how long recordings may be late after they all began: a server's
+	// do not begin at the same time.
+	warmUp = 2 * time.Second
+	// readEvery is for how long what arrives waits, as on sockets.
+	readEvery = 20 * time.Millisecond
+)
+
+// pace makes one of several recordings. Of its frames only those after a while
+// are counted.
 func (j Job) pace(ctx context.Context, engine *callreel.Engine, i int, phase time.Duration) (_ callreel.Result, err error) {
 	f, err := os.Open(j.Scenario.capture(j.Cache))
 	if err != nil {
@@ -151,15 +159,25 @@ func (j Job) pace(ctx context.Context, engine *callreel.Engine, i int, phase tim
 		return callreel.Result{}, err
 	}
 	begin, to := time.Now(), now{rec.Conversation()}
+	var before callreel.Stats // warmUp is over
 	for {
 		step, err := src.Next()
 		if errors.Is(err, io.EOF) || step.Command == ingest.StopRecording {
-			return rec.Stop(ctx)
+			res, err := rec.Stop(ctx)
+			res.Stats.Frames -= before.Frames
+			res.Stats.LateTicks -= before.LateTicks
+			return res, err
 		}
 		if err != nil {
 			return callreel.Result{}, err
 		}
-		time.Sleep(time.Until(begin.Add(step.Time.Sub(src.Recorded().Start))))
+		at := step.Time.Sub(src.Recorded().Start)
+		if wait := time.Until(begin.Add(at)); wait > 0 {
+			time.Sleep(wait + readEvery)
+		}
+		if at >= warmUp && before.Frames == 0 {
+			before = rec.Result().Stats
+		}
 		if err := step.Apply(to); err != nil {
 			return callreel.Result{}, err
 		}
