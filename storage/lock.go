@@ -25,7 +25,14 @@ func (s *Spool) Lock(recording string) (io.Closer, error) {
 	return f, nil
 }
 
-func (s *Spool) lock(recording string) (*os.File, error) {
+// spoolLock is a locked directory.
+type spoolLock struct{ *os.File }
+
+// Close unlocks before it closes: a process that is just being started has what
+// this one has open for a moment, and would keep the lock.
+func (l spoolLock) Close() error { return errors.Join(unlockFile(l.File), l.File.Close()) }
+
+func (s *Spool) lock(recording string) (io.Closer, error) {
 	if err := checkSegments(recording); err != nil {
 		return nil, err
 	}
@@ -39,14 +46,14 @@ func (s *Spool) lock(recording string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = lockFile(f)
-	if err == nil {
-		err = stillNamed(f, name)
-	}
-	if err != nil {
+	if err := lockFile(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	l := spoolLock{f}
+	if err := stillNamed(f, name); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 // makeDir makes the directory of a recording, durably.

@@ -9,8 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func lockFile(f *os.File) error {
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+func lockFile(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+
+func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
+
+func flock(f *os.File, how int) error {
+	switch err := unix.Flock(int(f.Fd()), how); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return ErrLocked
 	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EBADF):
