@@ -293,6 +293,8 @@ func (r *Recording) closeCapture() {
 	r.capturing.Wait()
 	if r.complete {
 		r.captured = CaptureKey(r.id)
+	}
+	if r.captured != "" { // it may be of before a crash
 		r.delivery.shipments = append(r.delivery.shipments, r.parcel.add(nil, captureOnItsWay()))
 	}
 }
