@@ -31,15 +31,22 @@ func unfinished(t testing.TB, s source) (data []byte, ends []int64) {
 	return fs[0].data, ends
 }
 
-// TestCutAtEveryByte recovers a file that was cut off after each of its bytes.
-func TestCutAtEveryByte(t *testing.T) {
+// fragments is unfinished of a small recording with several fragments.
+func fragments(t *testing.T) (data []byte, ends []int64) {
+	t.Helper()
 	s := bframes(t, 3)
 	s.cfg.FragmentDuration = TickRate / 2
 	s.video, s.audio = s.video[:17], s.audio[:35]
-	data, ends := unfinished(t, s)
+	data, ends = unfinished(t, s)
 	if len(ends) < 4 {
 		t.Fatalf("%d fragments", len(ends))
 	}
+	return data, ends
+}
+
+// TestCutAtEveryByte recovers a file that was cut off after each of its bytes.
+func TestCutAtEveryByte(t *testing.T) {
+	data, ends := fragments(t)
 	for n := range int64(len(data) + 1) {
 		f := &memFile{data: slices.Clone(data[:n])}
 		info, err := Finish(f, n)
@@ -110,13 +117,7 @@ func TestFinishIsFinal(t *testing.T) {
 // TestDamaged damages each choice of a file's fragments: what is kept ends with
 // the last that is as it was written, and finishing again changes nothing.
 func TestDamaged(t *testing.T) {
-	s := bframes(t, 3)
-	s.cfg.FragmentDuration = TickRate / 2
-	s.video, s.audio = s.video[:17], s.audio[:35]
-	data, ends := unfinished(t, s)
-	if len(ends) < 4 {
-		t.Fatalf("%d fragments", len(ends))
-	}
+	data, ends := fragments(t)
 	for choice := range 1 << len(ends) {
 		f := &memFile{data: slices.Clone(data)}
 		kept := 0
