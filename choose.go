@@ -151,10 +151,12 @@ func (c *camera) skip() {
 	}
 }
 
-// spares reports whether what comes of l now can't be used: another layer is in
-// use, and it takes a key frame that is yet to be asked for to change to l.
+// spares reports whether what comes of l now can't be used: the track is not seen,
+// or another layer is in use, and it takes a key frame that is yet to be asked for
+// to change to l.
 func (c *camera) spares(l *videoLayer) bool {
-	return l.layer.unwanted && c.active != nil && c.preferred != nil && l != c.active && l != c.preferred
+	elsewhere := c.active != nil && c.preferred != nil && l != c.active && l != c.preferred
+	return l.layer.unwanted && (c.idle() || elsewhere)
 }
 
 // move tells the camera where it is seen from now on, and the source, which may

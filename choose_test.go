@@ -65,6 +65,10 @@ func TestLayerFollowsTheTile(t *testing.T) {
 		if sum := v.Received(); sum.Lost > 0 || sum.LostUnused == 0 {
 			t.Errorf("%d packets lost, %d unused", sum.Lost, sum.LostUnused)
 		}
+		// Each layer when it begins and when it is changed to: the first answer counts.
+		if n := v.Received().KeyFrames; n != 4 {
+			t.Errorf("%d key frames", n)
+		}
 		used := make(map[string]time.Duration)
 		for _, u := range v.Pictures.Used {
 			used[u.RID] += u.Duration

@@ -55,6 +55,17 @@ func (f *feed) pull(now, limit timebase.Ticks) {
 	f.queue = f.queue[:rest]
 }
 
+// spare says whether what comes can't be used, and then forgets what has come;
+// member.mu is held.
+func (f *feed) spare(spared bool) {
+	if r := f.layer.receiver; r != nil {
+		r.Idle(spared)
+	}
+	if spared {
+		f.discard()
+	}
+}
+
 // discard forgets what has come; member.mu is held.
 func (f *feed) discard() {
 	if r := f.layer.receiver; r != nil {

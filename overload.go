@@ -83,9 +83,7 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 	c.seen, c.drawn = false, false
 	for _, l := range c.layers {
 		l.pull(now, at+1)
-		if c.spares(l) {
-			l.discard()
-		}
+		l.spare(c.spares(l))
 	}
 	c.prefer(at+s.behind, s.cfg.Video.Quality.enough(s.pictureRate()))
 }

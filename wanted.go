@@ -28,6 +28,9 @@ func (l *layer) want(wanted bool) {
 		}
 	}
 	l.unwanted = !wanted
+	if l.receiver != nil && wanted {
+		l.receiver.Idle(false) // at once: the key frame may come soon
+	}
 }
 
 // missing appends the packets to ask for now to dst; member.mu is held.

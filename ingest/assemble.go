@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"math/bits"
 
 	"github.com/callreel/callreel/internal/timebase"
 )
@@ -86,15 +87,7 @@ func (r *Receiver) offer(au *accessUnit) {
 	if au.key && !v.tinted {
 		r.colour = Colour{}
 	}
-	u := Unit{
-		RTP: v.ts, Arrival: v.arrival, Data: au.join(r.memory(len(au.data)+superframeIndexSize), ch.set), Key: au.key, Discardable: au.discardable,
-		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn, Colour: r.colour,
-	}
-	if au.key {
-		f := &au.frames[ch.last]
-		u.Width, u.Height = f.width, f.height
-	}
-	if !r.emit(u) {
+	if !r.hand(au, ch) {
 		v.chain = newChain()
 		r.noteFreeze()
 		return
@@ -104,6 +97,36 @@ func (r *Receiver) offer(au *accessUnit) {
 		v.ran = true
 		r.keys = keyAsker{}
 	}
+}
+
+// hand queues what was chosen of an access unit. It reports false if there is no
+// room.
+func (r *Receiver) hand(au *accessUnit, ch choice) bool {
+	if r.idle {
+		r.stats.Unwanted += uint64(bits.OnesCount8(ch.set))
+		r.lost, r.dropped = 0, 0
+		return true
+	}
+	v := &r.video
+	u := Unit{
+		RTP: v.ts, Arrival: v.arrival, Data: au.join(r.memory(len(au.data)+superframeIndexSize), ch.set), Key: au.key, Discardable: au.discardable,
+		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn, Colour: r.colour,
+	}
+	if au.key {
+		f := &au.frames[ch.last]
+		u.Width, u.Height = f.width, f.height
+	}
+	return r.emit(u)
+}
+
+// Idle says whether the units of video are of no use for now: they are not put
+// together, and of that they cost little. All that came is counted as ever, and
+// told by [Receiver.Layers]. After it video goes on with a key frame.
+func (r *Receiver) Idle(idle bool) {
+	if r.cfg.Codec.Kind == Video && r.idle && !idle {
+		r.video.chain, r.video.ran = newChain(), false
+	}
+	r.idle = idle
 }
 
 // noteChoice counts what is left out of an access unit. Without a loss since

@@ -107,6 +107,7 @@ type Receiver struct {
 	video assembler
 	keys  keyAsker
 	want  layerIDs
+	idle  bool // nothing is handed out
 	seen  sightings
 	turn  int // the rotation in degrees
 

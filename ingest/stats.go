@@ -18,10 +18,10 @@ type Stats struct {
 	Malformed uint64 // payloads and access units that break their format in themselves
 
 	Units         uint64 // handed out
-	KeyFrames     uint64 // of them, key frames
+	KeyFrames     uint64 // key frames, handed out or left out by [Receiver.Idle]
 	FramesDropped uint64 // access units that were incomplete or depended on missing ones
 	Reduced       uint64 // access units handed out without layers of which that is true
-	Unwanted      uint64 // frames of layers that are not wanted, or wait for a switching point
+	Unwanted      uint64 // frames of layers that are not wanted, or wait for a switching point, or left out by Idle
 	Freezes       uint64 // times that a running video had to wait for a key frame
 
 	Resyncs     uint64 // jumps in the sequence numbers, including those below
