@@ -1,7 +1,6 @@
 package whip
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -41,10 +40,11 @@ type inbound struct {
 	payloads   payloadMap
 	writer     atomic.Pointer[ingest.Writer] // of the current codec
 
-	mu    sync.Mutex                // guards the rest
-	codec webrtc.RTPCodecParameters // the current one
-	last  uint16
-	deaf  bool // nobody wants more
+	mu      sync.Mutex                // guards the rest
+	codec   webrtc.RTPCodecParameters // the current one
+	last    uint16
+	packets packets
+	deaf    bool // nobody wants more
 }
 
 // media lets the stack read the first packets, by which it finds out what the
@@ -117,12 +117,11 @@ func (in *inbound) take(raw []byte, at time.Time) {
 	if in.deaf || in.session.ctx.Err() != nil {
 		return
 	}
-	p := newPacket()
-	if p.Unmarshal(bytes.Clone(raw)) != nil {
+	p, err := in.packets.read(raw)
+	if err != nil {
 		in.session.dropped.Add(1)
 		return
 	}
-	var err error
 	switch {
 	case in.belongs(p):
 	case in.beginsCodec(p):
@@ -138,16 +137,6 @@ func (in *inbound) take(raw []byte, at time.Time) {
 	if err != nil {
 		in.giveUp(err)
 	}
-}
-
-// newPacket makes one with room for the usual header extensions.
-func newPacket() *rtp.Packet {
-	p := new(struct {
-		rtp.Packet
-		extensions [4]rtp.Extension
-	})
-	p.Extensions = p.extensions[:0]
-	return &p.Packet
 }
 
 // announce begins the current codec; mu is held.
