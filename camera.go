@@ -27,6 +27,7 @@ const (
 // decoded, and the newest picture.
 type camera struct {
 	track     *track
+	key       string // of the tile that shows it, if it is a screen
 	place     place
 	seen      bool // the newest frame has a tile for it
 	drawn     bool // and its picture is in that
@@ -69,7 +70,10 @@ func newCamera(l *layer, p place, pixels int) (*camera, error) {
 	if l.track.role == ingest.Screen {
 		dec.Tolerate(slideNoise)
 	}
-	return &camera{track: l.track, place: p, dec: dec, pixels: pixels, used: make(map[LayerUse]timebase.Ticks)}, nil
+	return &camera{
+		track: l.track, key: l.member.id + "\x00" + l.track.id, place: p,
+		dec: dec, pixels: pixels, used: make(map[LayerUse]timebase.Ticks),
+	}, nil
 }
 
 // adopt takes in the layers that came since; member.mu is held.

@@ -29,15 +29,16 @@ func (r *Recording) run() {
 func (r *Recording) record() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var now, due timebase.Ticks
+	frame := func() error { // made once, not for each frame
+		r.session.probe.Resume()
+		defer r.session.probe.Pause()
+		return r.step(due, now)
+	}
 	for !r.session.finished() && !r.suspended {
-		now := r.eng.clock.now()
-		due := r.due(now)
-		if due <= now {
-			if err := r.measure(func() error {
-				r.session.probe.Resume()
-				defer r.session.probe.Pause()
-				return r.step(due, now)
-			}); err != nil {
+		now = r.eng.clock.now()
+		if due = r.due(now); due <= now {
+			if err := r.measure(frame); err != nil {
 				return err
 			}
 			r.watchLoad(due, now)

@@ -70,7 +70,7 @@ func (s *session) seatOf(id string) *seat {
 func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 	for i, c := range st.screens {
 		if at < c.ended && c.dec.Picture() != nil && !s.shows(c) {
-			screen := compositor.Tile{Key: c.key(), Label: st.label, Fit: compositor.Contain}
+			screen := compositor.Tile{Key: c.key, Label: st.label, Fit: compositor.Contain}
 			c.fill(&screen)
 			s.tiles, s.views = append(s.tiles, screen), append(s.views, view{st.screens[i : i+1], c})
 		}
@@ -90,7 +90,7 @@ func (s *session) addTiles(st *seat, pos, at timebase.Ticks) {
 // shows reports whether there is a tile for the screen of c: of a track that c
 // replaced, if what the sender says of its clock makes c earlier.
 func (s *session) shows(c *camera) bool {
-	return slices.ContainsFunc(s.tiles, func(t compositor.Tile) bool { return t.Fit == compositor.Contain && t.Key == c.key() })
+	return slices.ContainsFunc(s.tiles, func(t compositor.Tile) bool { return t.Fit == compositor.Contain && t.Key == c.key })
 }
 
 // fill puts the newest picture into a tile.
@@ -181,6 +181,3 @@ func (s *session) roomSoon() bool {
 	}
 	return n <= compositor.MaxTiles
 }
-
-// key is that of the tile that shows a screen.
-func (c *camera) key() string { return c.member().id + "\x00" + c.track.id }

@@ -1,6 +1,9 @@
 package ingest
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 const (
 	// maxSpare is how many units' memory is kept: those that are used at a time.
@@ -31,26 +34,25 @@ func (r *Receiver) Recycle(u Unit) {
 }
 
 // memory returns an empty slice with room for so many bytes of data: the smallest
-// of those to spare that will do, or else a new one in the place of another.
+// of those to spare that will do, or else a new one in the place of the smallest.
 func (r *Receiver) memory(size int) []byte {
 	if size > maxSpareBytes {
-		if b := r.large; cap(b) >= size {
-			r.large = nil
-			return b
+		b := r.large
+		r.large = nil
+		if cap(b) < size {
+			return make([]byte, 0, 1<<bits.Len(uint(size)))
 		}
-		return make([]byte, 0, size)
+		return b
 	}
-	best := -1
-	for i, b := range r.spare {
-		if cap(b) >= size && (best < 0 || cap(b) < cap(r.spare[best])) {
-			best = i
-		}
+	slices.SortFunc(r.spare, func(a, b []byte) int { return cap(a) - cap(b) })
+	best := max(0, slices.IndexFunc(r.spare, func(b []byte) bool { return cap(b) >= size }))
+	var b []byte
+	if best < len(r.spare) {
+		b = r.spare[best]
+		r.spare = slices.Delete(r.spare, best, best+1)
 	}
-	if best < 0 {
-		r.spare = r.spare[:max(0, len(r.spare)-1)]
+	if cap(b) < size {
 		return make([]byte, 0, (size+roomStep-1)/roomStep*roomStep)
 	}
-	b := r.spare[best]
-	r.spare = slices.Delete(r.spare, best, best+1)
 	return b
 }
