@@ -49,7 +49,7 @@ INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *off
 	}
 }
 
-AVX2 void cr_plane(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *src, ptrdiff_t ss, int sw,
+AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *src, ptrdiff_t ss, int sw,
 	const int32_t *rows, const int8_t *vweights, int vpairs,
 	const int32_t *offsets, const uint8_t *shuffles, const int8_t *hweights, int hpairs, uint8_t *line) {
 	for (int y = 0; y < h; y++, dst += ds, vweights += 2 * vpairs) {
