@@ -88,15 +88,17 @@ type VideoEncoderConfig struct {
 
 // Packet is one coded frame.
 type Packet struct {
-	Data     []byte // owned by the caller
+	Data     []byte // until the next call of the encoder
 	PTS, DTS int64  // video: frames; audio: samples. DTS may be negative at the start.
 	Key      bool
 }
 
-// VideoEncoder encodes pictures of one size.
+// VideoEncoder encodes pictures of one size. What a call returns is valid until
+// the next one.
 type VideoEncoder struct {
 	c    *C.cr_enc
 	size image.Point
+	coded
 }
 
 // NewVideoEncoder opens an encoder. It fails with [ErrUnknown] if libavcodec was
@@ -209,11 +211,11 @@ func (e *VideoEncoder) encode(img *image.YCbCr, pts int64, kind C.enum_AVPicture
 	if rc < 0 {
 		return nil, avError("encode video", rc)
 	}
-	return receive(e.c)
+	return e.receive(e.c)
 }
 
 // Flush returns the frames that the encoder still holds. Nothing can be encoded after it.
-func (e *VideoEncoder) Flush() ([]Packet, error) { return flush(e.c) }
+func (e *VideoEncoder) Flush() ([]Packet, error) { return e.flush(e.c) }
 
 // Close frees the encoder. Closing twice is harmless.
 func (e *VideoEncoder) Close() {
@@ -221,28 +223,39 @@ func (e *VideoEncoder) Close() {
 	e.c = nil
 }
 
-func flush(c *C.cr_enc) ([]Packet, error) {
+// coded is what came out of an encoder by its last call, in memory that the next
+// one uses.
+type coded struct {
+	packets []Packet
+	data    []byte // of all of them
+}
+
+// flush returns what an encoder still holds.
+func (o *coded) flush(c *C.cr_enc) ([]Packet, error) {
 	if c == nil {
 		return nil, ErrClosed
 	}
 	if rc := C.avcodec_send_frame(c.ctx, nil); rc < 0 {
 		return nil, avError("flush", rc)
 	}
-	return receive(c)
+	return o.receive(c)
 }
 
-func receive(c *C.cr_enc) ([]Packet, error) {
-	var out []Packet
+// receive returns what is ready.
+func (o *coded) receive(c *C.cr_enc) ([]Packet, error) {
+	o.packets, o.data = o.packets[:0], o.data[:0]
 	for {
 		rc := C.avcodec_receive_packet(c.ctx, c.pkt)
 		if again(rc) {
-			return out, nil
+			return o.packets, nil
 		}
 		if rc < 0 {
-			return out, avError("encode", rc)
+			return o.packets, avError("encode", rc)
 		}
-		out = append(out, Packet{
-			Data: C.GoBytes(unsafe.Pointer(c.pkt.data), c.pkt.size),
+		begin := len(o.data)
+		o.data = append(o.data, unsafe.Slice((*byte)(c.pkt.data), int(c.pkt.size))...)
+		o.packets = append(o.packets, Packet{
+			Data: o.data[begin:len(o.data):len(o.data)],
 			PTS:  int64(c.pkt.pts),
 			DTS:  int64(c.pkt.dts),
 			Key:  c.pkt.flags&C.AV_PKT_FLAG_KEY != 0,
