@@ -40,21 +40,49 @@ static int cr_takes_yuv420p(const AVCodec *codec) {
 	return !codec->pix_fmts;
 }
 
-static void cr_plane(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w, int h) {
-	av_image_copy_plane(dst, dst_stride, src, src_stride, w, h);
-}
-
-static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, enum AVPictureType type) {
-	AVFrame *f = e->frame;
+// cr_venc_copy gives the frame a copy of a picture.
+static int cr_venc_copy(AVFrame *f, const uint8_t *const planes[4], const int strides[4]) {
 	int rc = f->buf[0] ? av_frame_make_writable(f) : av_frame_get_buffer(f, 0);
 	if (rc < 0) return rc;
-	int cw = (f->width + 1) / 2, ch = (f->height + 1) / 2;
-	cr_plane(f->data[0], f->linesize[0], y, ys, f->width, f->height);
-	cr_plane(f->data[1], f->linesize[1], u, cs, cw, ch);
-	cr_plane(f->data[2], f->linesize[2], v, cs, cw, ch);
+	av_image_copy(f->data, f->linesize, (const uint8_t **)planes, strides, f->format, f->width, f->height);
+	return 0;
+}
+
+static void cr_not_ours(void *opaque, uint8_t *data) {}
+
+// cr_venc_lend makes the frame one of memory that is not its own.
+static int cr_venc_lend(AVFrame *f, const uint8_t *const planes[4], const int strides[4]) {
+	f->buf[0] = av_buffer_create((uint8_t *)planes[0], 1, cr_not_ours, NULL, AV_BUFFER_FLAG_READONLY);
+	if (!f->buf[0]) return AVERROR(ENOMEM);
+	for (int i = 0; i < 3; i++) {
+		f->data[i] = (uint8_t *)planes[i];
+		f->linesize[i] = strides[i];
+	}
+	return 0;
+}
+
+// cr_venc_return takes the memory back, of which nobody else may know then.
+static int cr_venc_return(AVFrame *f) {
+	int kept = av_buffer_get_ref_count(f->buf[0]) > 1;
+	av_buffer_unref(&f->buf[0]);
+	for (int i = 0; i < 3; i++) f->data[i] = NULL;
+	return kept ? AVERROR_BUG : 0;
+}
+
+// cr_venc_send encodes a picture, which is lent if the encoder reads it before it
+// returns, and copied if not.
+static int cr_venc_send(cr_enc *e, int lend, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, enum AVPictureType type) {
+	const uint8_t *const planes[4] = {y, u, v, NULL};
+	const int strides[4] = {ys, cs, cs, 0};
+	AVFrame *f = e->frame;
+	int rc = lend ? cr_venc_lend(f, planes, strides) : cr_venc_copy(f, planes, strides);
+	if (rc < 0) return rc;
 	f->pts = pts;
 	f->pict_type = type;
-	return avcodec_send_frame(e->ctx, f);
+	rc = avcodec_send_frame(e->ctx, f);
+	if (!lend) return rc;
+	int back = cr_venc_return(f);
+	return rc < 0 ? rc : back;
 }
 */
 import "C"
@@ -98,6 +126,9 @@ type Packet struct {
 type VideoEncoder struct {
 	c    *C.cr_enc
 	size image.Point
+	// lend tells that the encoder copies a picture before it returns, as libx264
+	// does: 3 MB of 1080p need not be copied for it. What others do is not known.
+	lend bool
 	coded
 }
 
@@ -124,7 +155,7 @@ func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
 		C.cr_enc_free(c)
 		return nil, fmt.Errorf("codec: open %s: %w", cfg.Encoder, err)
 	}
-	return &VideoEncoder{c: c, size: image.Pt(cfg.Width, cfg.Height)}, nil
+	return &VideoEncoder{c: c, size: image.Pt(cfg.Width, cfg.Height), lend: cfg.Encoder == "libx264"}, nil
 }
 
 func findEncoder(name string) (*C.cr_enc, *C.AVCodec, error) {
@@ -206,7 +237,7 @@ func (e *VideoEncoder) encode(img *image.YCbCr, pts int64, kind C.enum_AVPicture
 		return nil, fmt.Errorf("codec: picture of %v in an encoder for %v", img.Rect.Size(), e.size)
 	}
 	y, u, v := planes(img)
-	rc := C.cr_venc_send(e.c, y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), kind)
+	rc := C.cr_venc_send(e.c, boolInt(e.lend), y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), kind)
 	runtime.KeepAlive(img)
 	if rc < 0 {
 		return nil, avError("encode video", rc)
