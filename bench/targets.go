@@ -48,7 +48,7 @@ func targets() []target {
 	add(90, "the same at economy", peakMemory("meeting/9/vp8/temporal", economy))
 	add(200, "MiB of RSS that each recording of 9 adds", eachMemory("meeting/9/vp8/temporal", ""))
 	add(90, "the same at economy", eachMemory("meeting/9/vp8/temporal", callreel.Economy))
-	add(0, "allocations per frame, packets included, 9 participants", func(r Run) (float64, bool) {
+	add(0, "allocations per frame, packets included, 9 participants: the median", func(r Run) (float64, bool) {
 		m, ok := r.named("meeting/9/vp8/temporal", Callreel)
 		return m.Quality.AllocsPerFrame, ok
 	})
