@@ -201,7 +201,7 @@ func coded(t *testing.T, f format, size image.Point, n int, keys bool) (pictures
 			t.Fatal(err)
 		}
 		for _, p := range packets {
-			pictures = append(pictures, p.Data)
+			pictures = append(pictures, slices.Clone(p.Data))
 		}
 	}
 	return pictures

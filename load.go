@@ -1,9 +1,6 @@
 package callreel
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// loadSpan is how much is recorded for a measurement of what that takes, and
@@ -41,7 +38,12 @@ func (m *loadMeter) note(recorded, cpu time.Duration) {
 	m.recorded, m.cpu = recorded, cpu
 }
 
-func (m *loadMeter) most() float64 { return slices.Max(append(m.cores, 0)) }
+func (m *loadMeter) most() (most float64) {
+	for _, c := range m.cores {
+		most = max(most, c)
+	}
+	return most
+}
 
 // Load returns what the recording asks of the machine, up to a second ago.
 func (r *Recording) Load() Load {

@@ -124,7 +124,10 @@ func (w *writer) create(index int) (muxer.File, error) {
 // survive makes an error of a file the beginning of an outage. Any other is
 // returned.
 func (w *writer) survive(err error) error {
-	if refused := (*muxer.SampleError)(nil); err == nil || errors.As(err, &refused) {
+	if err == nil {
+		return nil
+	}
+	if refused := (*muxer.SampleError)(nil); errors.As(err, &refused) {
 		return err
 	}
 	w.fail(err)
@@ -248,6 +251,14 @@ func (w *writer) writes(s muxer.Sample) bool {
 		g.seek = false
 	}
 	return w.mux != nil && !g.seek
+}
+
+// write writes a sample.
+func (w *writer) write(s sample) error {
+	if s.video {
+		return w.putVideo(s.Sample)
+	}
+	return w.putAudio(s.Sample)
 }
 
 func (w *writer) putVideo(s muxer.Sample) error {

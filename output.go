@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -25,15 +26,16 @@ type output struct {
 	frameLen timebase.Ticks
 	venc     *codec.VideoEncoder
 	aenc     *codec.AACEncoder
-	first    int64         // number of the first frame
-	given    []int64       // those that the encoder has got, from that which comes out next on
-	newest   int64         // of these, also if it has come out
-	held     *muxer.Sample // that came out, until it is known how long it lasts
-	forward  bool          // the newest given is not a B-frame
-	gap      bool          // frames were left out since the newest key frame
-	key      int64         // number of that
-	pcm      []int16       // less than a frame of AAC
-	samples  int64         // position of pcm
+	first    int64        // number of the first frame
+	given    []int64      // those that the encoder has got, from that which comes out next on
+	newest   int64        // of these, also if it has come out
+	held     muxer.Sample // that came out, until it is known how long it lasts
+	holds    bool         // there is one; its memory is for the next one too
+	forward  bool         // the newest given is not a B-frame
+	gap      bool         // frames were left out since the newest key frame
+	key      int64        // number of that
+	pcm      []int16      // less than a frame of AAC
+	samples  int64        // position of pcm
 	open     openChunk
 	secured
 	probe *probe.Probe
@@ -189,17 +191,21 @@ func (o *output) encode(canvas *image.YCbCr, n int64, key bool, of frameKind) er
 	if err := o.differ(canvas, n); err != nil {
 		return err
 	}
-	encode := o.venc.EncodeForward
-	if free || key {
-		encode = func(img *image.YCbCr, n int64) ([]codec.Packet, error) { return o.venc.Encode(img, n, key) }
-	}
 	was := o.probe.Enter(probe.EncodeVideo)
-	packets, err := encode(canvas, n)
+	packets, err := o.press(canvas, n, key, free)
 	o.probe.Enter(was)
 	if err != nil {
 		return err
 	}
 	return o.writeVideo(packets)
+}
+
+// press gives frame n to the encoder. Only if it is free to may it make a B-frame.
+func (o *output) press(canvas *image.YCbCr, n int64, key, free bool) ([]codec.Packet, error) {
+	if free || key {
+		return o.venc.Encode(canvas, n, key)
+	}
+	return o.venc.EncodeForward(canvas, n)
 }
 
 // frameKind says what a frame is like.
@@ -245,7 +251,7 @@ func (o *output) rotate(pos timebase.Ticks) (cut bool, err error) {
 		return false, nil
 	}
 	o.open = openChunk{start: pos, bytes: chunkOverhead, video: o.open.video, audio: o.open.audio}
-	return true, o.put(0, func() error { return o.cut(pos, reason) })
+	return true, o.put(func() error { return o.cut(pos, reason) })
 }
 
 // retry finds out whether writing works again, now and then, and begins a chunk
@@ -274,13 +280,8 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 			continue
 		}
 		n := o.given[0]
-		o.given = o.given[1:]
-		o.held = &muxer.Sample{
-			Data: avc.ConvertByteStreamToNaluSample(p.Data),
-			PTS:  p.PTS * int64(o.frameLen),
-			DTS:  (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
-			Key:  p.Key,
-		}
+		o.given = slices.Delete(o.given, 0, 1)
+		o.hold(appendSample(o.held.Data[:0], p.Data), p.PTS, n, p.Key)
 		if begun, err := o.stand(p); begun {
 			return err
 		}
@@ -292,19 +293,6 @@ func (o *output) writeVideo(packets []codec.Packet) error {
 		}
 	}
 	return nil
-}
-
-// release writes the sample that is held back, which lasts until frame next.
-func (o *output) release(next int64) error {
-	if o.held == nil {
-		return nil
-	}
-	s, delay := *o.held, int64(o.venc.DecodeDelay())*int64(o.frameLen)
-	o.held = nil
-	s.Duration = next*int64(o.frameLen) - delay - s.DTS
-	o.open.video = timebase.Ticks(s.DTS + delay)
-	o.open.add(o.open.video, len(s.Data))
-	return o.put(len(s.Data), func() error { return o.putVideo(s) })
 }
 
 // add counts a sample.
@@ -345,7 +333,7 @@ func (o *output) writeAudio(packets []codec.Packet) error {
 		s := muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(o.aenc.FrameSize())}
 		o.open.audio, o.heard = timebase.FromRate(s.PTS, mixRate), s.PTS+s.Duration
 		o.open.add(o.open.audio, len(s.Data))
-		if err := o.put(len(s.Data), func() error { return o.putAudio(s) }); err != nil {
+		if err := o.putSample(sample{s, false}); err != nil {
 			return err
 		}
 	}
@@ -361,7 +349,7 @@ func (o *output) finish(frames int64) ([]doneChunk, error) {
 		errs = append(errs, o.flushVideo(frames), o.flushAudio())
 	}
 	o.stop()
-	o.perform(func() { errs = append(errs, o.end(timebase.Ticks(frames)*o.frameLen)) })
+	o.do(func() { errs = append(errs, o.end(timebase.Ticks(frames)*o.frameLen)) })
 	return o.done(), errors.Join(errs...)
 }
 

@@ -70,7 +70,7 @@ func (o *output) secure(frames int64) error {
 	if held != nil { // up to where there are pictures
 		pos = min(pos, o.open.video)
 	}
-	return errors.Join(held, o.put(0, func() error { return o.checkpoint(pos, spare) }))
+	return errors.Join(held, o.put(func() error { return o.checkpoint(pos, spare) }))
 }
 
 // secureVideo writes all pictures. Repetitions are not in the encoder.
@@ -142,21 +142,24 @@ func (o *output) spareAudio() (spare []muxer.Sample, err error) {
 	was := o.probe.Enter(probe.EncodeAudio)
 	defer o.probe.Enter(was)
 	size := e.FrameSize()
-	var all []codec.Packet
+	keep := func(packets []codec.Packet) {
+		for _, p := range packets {
+			if p.PTS >= o.heard {
+				spare = append(spare, muxer.Sample{Data: slices.Clone(p.Data), PTS: p.PTS, Duration: int64(size)})
+			}
+		}
+	}
 	at := o.samples - int64(len(o.past))
 	for pcm := range slices.Chunk(slices.Concat(o.past, o.pcm), size) {
 		packets, err := e.Encode(pcm, at)
 		if err != nil {
 			return nil, err
 		}
-		all, at = append(all, packets...), at+int64(size)
+		keep(packets)
+		at += int64(size)
 	}
 	packets, err := e.Flush()
-	for _, p := range append(all, packets...) {
-		if p.PTS >= o.heard {
-			spare = append(spare, muxer.Sample{Data: p.Data, PTS: p.PTS, Duration: int64(size)})
-		}
-	}
+	keep(packets)
 	return spare, err
 }
 

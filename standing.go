@@ -6,7 +6,6 @@ import (
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/still"
 	"github.com/callreel/callreel/internal/timebase"
-	"github.com/callreel/callreel/muxer"
 )
 
 // settleTime is how long a picture has to stand until it gets a key frame of its
@@ -57,7 +56,7 @@ func (o *output) stand(p codec.Packet) (begun bool, err error) {
 		return false, nil
 	}
 	last := o.newest
-	o.still, o.since, o.given = true, math.MaxInt64, nil
+	o.still, o.since, o.given = true, math.MaxInt64, o.given[:0]
 	o.key, o.shown = p.PTS, p.PTS
 	for n := p.PTS + 1; n <= last; n++ {
 		if err := o.repeat(n, false); err != nil {
@@ -72,17 +71,12 @@ func (o *output) repeat(n int64, key bool) error {
 	if err := o.release(n); err != nil {
 		return err
 	}
-	s := &muxer.Sample{
-		PTS: n * int64(o.frameLen),
-		DTS: (n - int64(o.venc.DecodeDelay())) * int64(o.frameLen),
-		Key: key,
-	}
+	again := o.repeater.Next
 	if key {
 		o.key, o.shown = n, n
-		s.Data = o.repeater.Key()
-	} else {
-		s.Data = o.repeater.Next()
+		again = o.repeater.Key
 	}
-	o.held, o.newest = s, n
+	o.hold(append(o.held.Data[:0], again()...), n, n, key)
+	o.newest = n
 	return nil
 }

@@ -2,6 +2,7 @@ package callreel
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,10 @@ const (
 	// maxBehind and maxBehindBytes are how much may wait for the disk.
 	maxBehind      = 30 * time.Second
 	maxBehindBytes = 32 << 20
+	// maxSpare and maxSpareBytes are how much memory of samples is used again: of
+	// more than wait for a disk that keeps up.
+	maxSpare      = 4
+	maxSpareBytes = 512 << 10
 )
 
 // errSlow is why nothing is written when too much waits for the disk.
@@ -37,16 +42,17 @@ type writer struct {
 
 	mu      sync.Mutex
 	queue   []job
-	bytes   int64 // of the queue
+	bytes   int64    // of the queue
+	spare   [][]byte // memory for samples to come
 	closing bool
 	seen    progress
 }
 
 // job is something to be done in its turn.
 type job struct {
-	do    func()
-	bytes int64 // that it holds
-	since time.Time
+	do     func() // nil: the sample is to be written
+	sample sample
+	since  time.Time
 }
 
 // progress is what the others know of a writer.
@@ -117,23 +123,31 @@ func (w *writer) next() bool {
 	}
 	j := w.queue[0]
 	w.mu.Unlock()
-	w.perform(j.do)
+	w.perform(j)
 	w.mu.Lock()
-	w.queue[0] = job{}
-	w.queue = w.queue[1:]
-	w.bytes -= j.bytes
+	w.queue = slices.Delete(w.queue, 0, 1)
+	w.bytes -= int64(len(j.sample.Data))
+	if j.do == nil && len(w.spare) < maxSpare && cap(j.sample.Data) <= maxSpareBytes {
+		w.spare = append(w.spare, j.sample.Data[:0])
+	}
 	w.mu.Unlock()
 	return true
 }
 
-// perform does something and shows what has become of it.
-func (w *writer) perform(do func()) {
-	do()
+// perform does a job and shows what has become of it.
+func (w *writer) perform(j job) {
+	if j.do != nil {
+		j.do()
+	} else {
+		w.failed(w.write(j.sample))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	g, p := &w.outage, &w.seen
 	p.done = append(p.done, w.fetch()...)
-	p.missing = g.missing.clone()
+	if p.missing.total != g.missing.total { // it only grows
+		p.missing = g.missing.clone()
+	}
 	if w.mux == nil {
 		p.written = max(p.written, g.end)
 	} else {
@@ -147,47 +161,70 @@ func (w *writer) perform(do func()) {
 // do has something done in its turn, however much waits.
 func (w *writer) do(what func()) {
 	if w.more == nil {
-		w.perform(what)
+		w.perform(job{do: what})
 		return
 	}
 	w.mu.Lock()
-	w.queue = append(w.queue, job{what, 0, time.Now()})
+	w.queue = append(w.queue, job{do: what, since: time.Now()})
 	w.mu.Unlock()
 	w.wake()
 }
 
-// trying makes an error of the media one that the recording fails with.
-func (w *writer) trying(what func() error) func() {
-	return func() {
-		if err := what(); err != nil {
-			w.mu.Lock()
-			w.seen.failed = err
-			w.mu.Unlock()
-		}
+// failed makes an error of the media one that the recording fails with.
+func (w *writer) failed(err error) {
+	if err != nil {
+		w.mu.Lock()
+		w.seen.failed = err
+		w.mu.Unlock()
 	}
 }
 
-// put has a sample written, unless too much waits. The error is one of the media.
-func (w *writer) put(bytes int, what func() error) error {
-	do := w.trying(what)
+// trying makes an error of something one that the recording fails with.
+func (w *writer) trying(what func() error) func() {
+	return func() { w.failed(what()) }
+}
+
+// put has something done in its turn that belongs to the media, unless too much
+// waits. The error is one of the media.
+func (w *writer) put(what func() error) error { return w.take(job{do: w.trying(what)}) }
+
+// putSample has a sample written, likewise. Its data is copied if that is to happen later.
+func (w *writer) putSample(s sample) error { return w.take(job{sample: s}) }
+
+func (w *writer) take(j job) error {
 	if w.more == nil {
-		w.perform(do)
+		w.perform(j)
 		return w.seen.failed
 	}
 	w.mu.Lock()
-	p, n := &w.seen, int64(bytes)
+	p, n := &w.seen, int64(len(j.sample.Data))
+	j.since = time.Now()
 	if !p.full && len(w.queue) > 0 && (w.bytes+n > maxBehindBytes || time.Since(w.queue[0].since) > maxBehind) {
 		p.full, p.cause = true, errSlow
-		w.queue = append(w.queue, job{w.giveUp, 0, time.Now()})
+		w.queue = append(w.queue, job{do: w.giveUp, since: j.since})
 	}
 	if !p.full {
-		w.queue = append(w.queue, job{do, n, time.Now()})
+		if j.do == nil {
+			j.sample.Data = append(w.memory(), j.sample.Data...)
+		}
+		w.queue = append(w.queue, j)
 		w.bytes += n
 	}
 	err := p.failed
 	w.mu.Unlock()
 	w.wake()
 	return err
+}
+
+// memory returns an empty slice for a sample's data.
+func (w *writer) memory() []byte {
+	n := len(w.spare)
+	if n == 0 {
+		return nil
+	}
+	b := w.spare[n-1]
+	w.spare = w.spare[:n-1]
+	return b
 }
 
 // giveUp ends the open chunk, as what comes next in it was not taken.

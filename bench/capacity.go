@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +25,40 @@ import (
 
 // Capacity is how many recordings of a scenario this machine can make at a time.
 type Capacity struct {
-	Scenario   Scenario `json:"scenario"`
-	Recordings int      `json:"recordings"`
-	Tries      []Try    `json:"tries"`
+	Scenario   Scenario          `json:"scenario"`
+	Options    map[string]string `json:"options,omitempty"` // of the encoder
+	Recordings int               `json:"recordings"`
+	Tries      []Try             `json:"tries"`
+}
+
+// String names the scenario, and the options if there are any.
+func (c Capacity) String() string {
+	name := c.Scenario.String()
+	for _, key := range slices.Sorted(maps.Keys(c.Options)) {
+		name += " " + key + "=" + c.Options[key]
+	}
+	return name
+}
+
+// try returns that with so many recordings.
+func (c Capacity) try(recordings int) (Try, bool) {
+	i := slices.IndexFunc(c.Tries, func(t Try) bool { return t.Recordings == recordings })
+	if i < 0 {
+		return Try{}, false
+	}
+	return c.Tries[i], true
+}
+
+// Each returns what each recording adds to the peak RSS of the process that makes
+// several, in bytes: what the first one has beside it, the binary, libraries and
+// Go's runtime, they share. It is unknown if no two fit.
+func (c Capacity) Each() (int64, bool) {
+	one, ok1 := c.try(1)
+	all, ok2 := c.try(c.Recordings)
+	if !ok1 || !ok2 || c.Recordings < 2 || one.PeakRSS == 0 {
+		return 0, false
+	}
+	return (all.PeakRSS - one.PeakRSS) / int64(c.Recordings-1), true
 }
 
 // Try is so many recordings at a time, in real time.
@@ -38,6 +71,8 @@ type Try struct {
 	Late   int64   `json:"late"`
 	// Lateness is by how much 95 % of the frames were late at most.
 	Lateness time.Duration `json:"p95LatenessNs"`
+	// PeakRSS is the most memory that the process had at a time, in bytes.
+	PeakRSS int64 `json:"peakRSSBytes,omitempty"`
 }
 
 // maxRecordings bounds the search.
@@ -49,7 +84,7 @@ func (t Try) fits() bool { return t.Late*100 <= t.Frames }
 // Capacity finds out how many recordings fit this machine, by doubling their
 // number until one does not keep up, and then halving what is between.
 func (r Runner) Capacity(ctx context.Context, s Scenario) (Capacity, error) {
-	c := Capacity{Scenario: s}
+	c := Capacity{Scenario: s, Options: r.Options}
 	made, err := makeCall(ctx, r.Cache, s)
 	if err != nil {
 		return c, err
@@ -69,7 +104,7 @@ func (r Runner) Capacity(ctx context.Context, s Scenario) (Capacity, error) {
 			return false, err
 		}
 		c.Tries = append(c.Tries, *rep.Try)
-		r.say("%v: %d at a time: %.2f cores, %d of %d frames late", s, n, rep.Try.Cores, rep.Try.Late, rep.Try.Frames)
+		r.say("%v: %d at a time: %.2f cores, %d MiB, %d of %d frames late", c, n, rep.Try.Cores, rep.Try.PeakRSS>>20, rep.Try.Late, rep.Try.Frames)
 		return rep.Try.fits(), nil
 	})
 	return c, err
@@ -122,7 +157,11 @@ func (j Job) paced(ctx context.Context) (rep report, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return rep, err
 	}
-	t := Try{Recordings: j.Recordings, Cores: (cpu.Process() - before).Seconds() / float64(j.Scenario.Seconds)}
+	t := Try{
+		Recordings: j.Recordings,
+		Cores:      (cpu.Process() - before).Seconds() / float64(j.Scenario.Seconds),
+		PeakRSS:    peakRSS(),
+	}
 	for _, res := range results {
 		t.Frames += res.Stats.Frames
 		t.Late += res.Stats.LateTicks

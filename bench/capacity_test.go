@@ -14,3 +14,14 @@ func TestSearch(t *testing.T) {
 		}
 	}
 }
+
+func TestCapacityEach(t *testing.T) {
+	c := Capacity{Recordings: 4, Tries: []Try{{Recordings: 1, PeakRSS: 170 << 20}, {Recordings: 8, PeakRSS: 999 << 20}, {Recordings: 4, PeakRSS: 410 << 20}}}
+	if each, ok := c.Each(); !ok || each != 80<<20 {
+		t.Errorf("each adds %d MiB, %v", each>>20, ok)
+	}
+	c.Recordings = 1
+	if _, ok := c.Each(); ok {
+		t.Error("known from one recording")
+	}
+}

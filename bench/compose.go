@@ -140,7 +140,7 @@ func preload(s callreel.Script) (callreel.Script, error) {
 }
 
 // reference composes the call once more and keeps each frame as it was before it
-// was encoded. Allocations are counted in the second half, from one frame to another.
+// was encoded. Allocations are counted in the second half, from one frame to the next.
 func (j Job) reference(ctx context.Context) (rep report, err error) {
 	f, err := os.Create(filepath.Join(j.Dir, compositionFile))
 	if err != nil {
@@ -148,14 +148,16 @@ func (j Job) reference(ctx context.Context) (rep report, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var ref reference
-	var count allocations
 	var failed error
 	half := int64(j.Scenario.Seconds) * frameRate / 2
+	count := newAllocations(half)
 	p := &probe.Probe{
 		Encoder: func(cfg codec.VideoEncoderConfig) { ref.Encoder = cfg },
 		Picture: func(n int64, canvas *image.YCbCr) {
 			failed = errors.Join(failed, writePicture(f, canvas))
-			count.at(n, half)
+			if n >= half && n <= 2*half {
+				count.next()
+			}
 		},
 	}
 	runtime.LockOSThread()
@@ -167,7 +169,7 @@ func (j Job) reference(ctx context.Context) (rep report, err error) {
 	ref.Width, ref.Height = ref.Encoder.Width, ref.Encoder.Height
 	ref.Media = filepath.Join(j.Dir, "store", filepath.FromSlash(res.Chunks[0].MediaKey))
 	rep.Quality = describe(res)
-	rep.Quality.AllocsPerFrame, rep.Quality.BytesPerFrame = count.perFrame()
+	count.describe(&rep.Quality)
 	ref.Used = usedOf(*res.Report)
 	doc, err := json.Marshal(ref)
 	if err != nil {
@@ -232,27 +234,34 @@ func writePicture(w io.Writer, p *image.YCbCr) error {
 	return nil
 }
 
-// allocations counts those of Go's memory from one frame to the newest.
+// allocations counts those of Go's memory from one frame to the next.
 type allocations struct {
-	from, to     runtime.MemStats
-	first, frame int64
+	from          runtime.MemStats // at the frame before
+	counts, bytes []float64        // room for all, so that nothing is allocated for them
 }
 
-func (a *allocations) at(n, from int64) {
-	switch {
-	case n == from:
-		a.first = n
-		runtime.ReadMemStats(&a.from)
-	case n > from && (n-from)%8 == 0:
-		a.frame = n
-		runtime.ReadMemStats(&a.to)
+func newAllocations(frames int64) *allocations {
+	return &allocations{counts: make([]float64, 0, frames), bytes: make([]float64, 0, frames)}
+}
+
+// next ends a frame. With the first, counting begins.
+func (a *allocations) next() {
+	before := a.from
+	runtime.ReadMemStats(&a.from)
+	if before.Mallocs > 0 {
+		a.counts = append(a.counts, float64(a.from.Mallocs-before.Mallocs))
+		a.bytes = append(a.bytes, float64(a.from.TotalAlloc-before.TotalAlloc))
 	}
 }
 
-func (a *allocations) perFrame() (count, bytes float64) {
-	n := float64(a.frame - a.first)
-	if n <= 0 {
-		return 0, 0
+// describe tells what most frames allocate, and what all do on average.
+func (a *allocations) describe(q *Quality) {
+	if len(a.counts) == 0 {
+		return
 	}
-	return float64(a.to.Mallocs-a.from.Mallocs) / n, float64(a.to.TotalAlloc-a.from.TotalAlloc) / n
+	q.AllocsPerFrame = median(a.counts, func(n float64) float64 { return n })
+	for i := range a.counts {
+		q.MeanAllocs += a.counts[i] / float64(len(a.counts))
+		q.MeanAllocBytes += a.bytes[i] / float64(len(a.bytes))
+	}
 }

@@ -87,11 +87,13 @@ func (j Job) do(ctx context.Context) (report, error) {
 	}
 }
 
+// optionQuality is not one of the encoder's options, but stands for several.
+const optionQuality = "quality"
+
 // settings are those of the recording. Among the options one may be the quality.
 func (j Job) settings() callreel.RecordingConfig {
-	const quality = "quality"
-	v := callreel.VideoSettings{Quality: callreel.Quality(j.Options[quality]), Options: maps.Clone(j.Options)}
-	delete(v.Options, quality)
+	v := callreel.VideoSettings{Quality: callreel.Quality(j.Options[optionQuality]), Options: maps.Clone(j.Options)}
+	delete(v.Options, optionQuality)
 	return callreel.RecordingConfig{Video: v}
 }
 

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/callreel/callreel"
 )
 
 // economy is callreel at that quality.
@@ -46,15 +48,24 @@ func (r Runner) Report(ctx context.Context, seconds int) (Run, error) {
 	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
 		return run, err
 	}
-	for _, name := range []string{"meeting/9/vp8/temporal", "meeting/9/vp8/temporal/audio"} {
-		s, _ := ParseScenario(name, seconds)
-		c, err := r.Capacity(ctx, s)
-		if err != nil {
-			return run, err
-		}
-		run.Capacities = append(run.Capacities, c)
+	run.Capacities, err = r.reportCapacities(ctx, seconds)
+	return run, err
+}
+
+// reportCapacities finds out how many of the usual recordings fit, and how many
+// at economy.
+func (r Runner) reportCapacities(ctx context.Context, seconds int) ([]Capacity, error) {
+	s, err := ParseScenario("meeting/9/vp8/temporal", seconds)
+	if err != nil {
+		return nil, err
 	}
-	return run, nil
+	usual, err := r.Capacity(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	r.Options = map[string]string{optionQuality: string(callreel.Economy)}
+	economy, err := r.Capacity(ctx, s)
+	return []Capacity{usual, economy}, err
 }
 
 //go:embed report.md

@@ -26,6 +26,13 @@ func TestReportJudgesTargets(t *testing.T) {
 			})
 		}
 	}
+	for _, quality := range []string{"", "economy"} {
+		c := Capacity{Scenario: all[1], Recordings: 2, Tries: []Try{{Recordings: 1, PeakRSS: 170 << 20}, {Recordings: 2, PeakRSS: 265 << 20}}}
+		if quality != "" {
+			c.Options = map[string]string{"quality": quality}
+		}
+		run.Capacities = append(run.Capacities, c)
+	}
 	var page bytes.Buffer
 	if err := run.WriteReport(&page); err != nil {
 		t.Fatal(err)
@@ -38,7 +45,10 @@ func TestReportJudgesTargets(t *testing.T) {
 		"| s until there is a picture | 0.3 | 1 | not met |",
 		"| meeting/9/vp8/temporal/on | 0 ms | 0 of 0 | 1000 ms | 100 ms |",
 		"Finishing one of 1m0s and 0.0 GB took ",
-		"| MiB of RSS, 9 participants | 200 | 150 | met |",
+		"| MiB of RSS of a process with one recording, 9 participants | 200 | 150 | met |",
+		"| MiB of RSS that each recording of 9 adds | 200 | 95 | met |",
+		"| the same at economy | 90 | 95 | not met |",
+		"| meeting/9/vp8/temporal/on quality=economy | 2 | 0.00 | 0 ms | 265 | 95 |",
 		"| meeting/9/vp8/plain/on | browser:25 | 1.400 ± 0.000 | 2.33 | 150 |",
 		"libx264 core ",
 	} {

@@ -88,10 +88,12 @@ type Quality struct {
 	Pictures uint64 `json:"pictures,omitempty"`
 	Decoded  uint64 `json:"decoded,omitempty"`
 	Sounds   uint64 `json:"sounds,omitempty"` // decoded packets of sound
-	// AllocsPerFrame and BytesPerFrame are what was allocated of Go's memory per
-	// composed frame, once the call runs, packets included.
+	// AllocsPerFrame is how often something of Go's memory was allocated for a
+	// composed frame, once the call runs, packets included: the median. MeanAllocs
+	// and MeanAllocBytes are the means, with what is done every few seconds.
 	AllocsPerFrame float64 `json:"allocsPerFrame,omitempty"`
-	BytesPerFrame  float64 `json:"allocBytesPerFrame,omitempty"`
+	MeanAllocs     float64 `json:"meanAllocsPerFrame,omitempty"`
+	MeanAllocBytes float64 `json:"meanAllocBytesPerFrame,omitempty"`
 }
 
 // Median returns the sample whose figures are the medians, each for itself.
@@ -120,7 +122,7 @@ func (m Measurement) Median() Sample {
 	return s
 }
 
-func median(samples []Sample, get func(Sample) float64) float64 {
+func median[T any](samples []T, get func(T) float64) float64 {
 	values := make([]float64, len(samples))
 	for i, s := range samples {
 		values[i] = get(s)

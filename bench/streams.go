@@ -105,7 +105,7 @@ func (v videoCoding) encode(next func() (*image.YCbCr, error)) (coded, error) {
 	}
 	add := func(ps []codec.Packet) {
 		for _, p := range ps {
-			f := codedFrame{Data: p.Data, Key: p.Key}
+			f := codedFrame{Data: bytes.Clone(p.Data), Key: p.Key}
 			if v.temporal {
 				f.TID = tids[len(out.Frames)%len(tids)]
 			}

@@ -88,16 +88,16 @@ func milliseconds(d time.Duration) string { return fmt.Sprintf("%.0f ms", float6
 // capacities writes how many recordings fit the machine.
 func (r Run) capacities(w io.Writer) error {
 	t := &table{}
-	t.row("scenario", "recordings at a time", "cores of all", "95 % of frames late by at most")
+	t.row("scenario", "recordings at a time", "cores of all", "95 % of frames late by at most", "peak RSS of all, MiB", "of it each more")
 	for _, c := range r.Capacities {
-		for _, try := range c.Tries {
-			if try.Recordings == c.Recordings {
-				t.row(c.Scenario.String(), fmt.Sprint(c.Recordings), fmt.Sprintf("%.2f", try.Cores), try.Lateness.String())
-			}
+		try, ok := c.try(c.Recordings)
+		if !ok {
+			t.row(c.String(), "0", "", "", "", "")
+			continue
 		}
-		if c.Recordings == 0 {
-			t.row(c.Scenario.String(), "0", "", "")
-		}
+		each, _ := c.Each()
+		t.row(c.String(), fmt.Sprint(c.Recordings), fmt.Sprintf("%.2f", try.Cores), milliseconds(try.Lateness),
+			fmt.Sprint(try.PeakRSS>>20), number(float64(each)/(1<<20), "%.0f"))
 	}
 	return t.write(w)
 }

@@ -97,20 +97,20 @@ func (c *Compositor) scale(dst, src image.YCbCr) error {
 func (c *Compositor) drawAvatar(r image.Rectangle, m *member, t *Tile) {
 	name := clip(t.initialsName())
 	if !m.avatar.fits(name, r.Size()) {
-		m.avatar = sticker{name, r.Size(), avatar(c.text, t.Key, name, r.Size())}
+		m.avatar = sticker{name, r.Size(), stencils(avatar(c.text, t.Key, name, r.Size()), r.Size())}
 	}
 	_, around := avatarColors(t.Key)
 	FillRect(c.canvas, r, around)
-	drawLayers(c.canvas, r, m.avatar.layers...)
+	drawStencils(c.canvas, r, m.avatar.stencils)
 }
 
 // drawText draws a text in a tile, as set when it or the tile's size changed.
 func (c *Compositor) drawText(r image.Rectangle, s *sticker, text string, set func(*typesetter, string, image.Point) []layer) {
 	text = clip(text)
 	if !s.fits(text, r.Size()) {
-		*s = sticker{text, r.Size(), set(c.text, text, r.Size())}
+		*s = sticker{text, r.Size(), stencils(set(c.text, text, r.Size()), r.Size())}
 	}
-	drawLayers(c.canvas, r, s.layers...)
+	drawStencils(c.canvas, r, s.stencils)
 }
 
 // updateMore draws the tile that stands for n others.

@@ -14,50 +14,84 @@ type layer struct {
 
 // drawLayers draws layers into the part r of dst, whose corners are even.
 func drawLayers(dst *image.YCbCr, r image.Rectangle, layers ...layer) {
+	drawStencils(dst, r, stencils(layers, r.Size()))
+}
+
+// stencil is a layer that was cut to the size of a tile: how much of its colour goes
+// over each sample. What does not depend on the picture is worked out once.
+type stencil struct {
+	luma, chroma *image.Alpha // in the samples of the tile's planes
+	color        color.YCbCr
+}
+
+// stencils makes stencils for tiles of a size.
+func stencils(layers []layer, tile image.Point) []stencil {
+	made := make([]stencil, len(layers))
+	for i, l := range layers {
+		made[i] = newStencil(l, image.Rectangle{Max: tile})
+	}
+	return made
+}
+
+// newStencil cuts a layer to a picture's rectangle. A chroma sample takes the mean of
+// the mask over those of its pixels that the picture has.
+func newStencil(l layer, picture image.Rectangle) stencil {
+	mask := *l.mask
+	mask.Rect = mask.Rect.Add(l.at.Sub(mask.Rect.Min))
+	luma := mask.SubImage(picture).(*image.Alpha)
+	r := luma.Rect
+	chroma := image.NewAlpha(image.Rect(r.Min.X>>1, r.Min.Y>>1, (r.Max.X+1)>>1, (r.Max.Y+1)>>1))
+	for y := chroma.Rect.Min.Y; y < chroma.Rect.Max.Y; y++ {
+		for x := chroma.Rect.Min.X; x < chroma.Rect.Max.X; x++ {
+			block := image.Rect(2*x, 2*y, 2*x+2, 2*y+2)
+			chroma.Pix[chroma.PixOffset(x, y)] = meanAlpha(luma, block.Intersect(picture))
+		}
+	}
+	return stencil{luma, chroma, l.color}
+}
+
+// drawStencils draws into the part r of dst, whose corners are even.
+func drawStencils(dst *image.YCbCr, r image.Rectangle, all []stencil) {
 	tile := view(dst, r)
-	for _, l := range layers {
-		blend(&tile, l.at, l.mask, l.color)
+	for _, s := range all {
+		s.draw(&tile)
 	}
 }
 
-// blend lays a colour over dst where the mask, with its corner at a point of dst,
-// lets it through. A chroma sample takes the mean of the mask over its pixels.
-func blend(dst *image.YCbCr, at image.Point, mask *image.Alpha, c color.YCbCr) {
-	move := at.Sub(mask.Rect.Min)
-	r := mask.Rect.Add(move).Intersect(dst.Rect)
-	if r.Empty() {
-		return
-	}
+// draw lays the colour over a picture of the rectangle that the stencil was cut to.
+func (s *stencil) draw(dst *image.YCbCr) {
+	r := s.luma.Rect
 	for y := r.Min.Y; y < r.Max.Y; y++ {
-		alpha := mask.Pix[mask.PixOffset(r.Min.X-move.X, y-move.Y):]
-		row := dst.Y[dst.YOffset(r.Min.X, y):][:r.Dx()]
-		for x := range row {
-			row[x] = mix(row[x], c.Y, uint32(alpha[x]))
-		}
+		mixRow(dst.Y[dst.YOffset(r.Min.X, y):], s.color.Y, s.luma.Pix[s.luma.PixOffset(r.Min.X, y):][:r.Dx()])
 	}
-	for y := evenDown(r.Min.Y); y < r.Max.Y; y += 2 {
-		for x := evenDown(r.Min.X); x < r.Max.X; x += 2 {
-			block := image.Rect(x, y, x+2, y+2)
-			if a := meanAlpha(mask, block.Intersect(dst.Rect).Sub(move)); a > 0 {
-				i := dst.COffset(max(x, r.Min.X), max(y, r.Min.Y))
-				dst.Cb[i] = mix(dst.Cb[i], c.Cb, a)
-				dst.Cr[i] = mix(dst.Cr[i], c.Cr, a)
-			}
-		}
+	r = s.chroma.Rect
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		alpha := s.chroma.Pix[s.chroma.PixOffset(r.Min.X, y):][:r.Dx()]
+		i := dst.COffset(max(2*r.Min.X, dst.Rect.Min.X), max(2*y, dst.Rect.Min.Y))
+		mixRow(dst.Cb[i:], s.color.Cb, alpha)
+		mixRow(dst.Cr[i:], s.color.Cr, alpha)
 	}
 }
 
 // meanAlpha returns the mean of a mask over r. Outside of the mask it is 0.
-func meanAlpha(mask *image.Alpha, r image.Rectangle) uint32 {
-	n := uint32(r.Dx() * r.Dy())
+func meanAlpha(mask *image.Alpha, r image.Rectangle) uint8 {
+	n := r.Dx() * r.Dy()
 	r = r.Intersect(mask.Rect)
 	sum := n / 2
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
-			sum += uint32(mask.Pix[mask.PixOffset(x, y)])
+			sum += int(mask.Pix[mask.PixOffset(x, y)])
 		}
 	}
-	return sum / n
+	return uint8(sum / n)
+}
+
+// mixRow lays a value over the first samples of a row, as many as there are alphas.
+func mixRow(row []uint8, v uint8, alpha []uint8) {
+	row = row[:len(alpha)]
+	for x, a := range alpha {
+		row[x] = mix(row[x], v, uint32(a))
+	}
 }
 
 // mix returns a of 255 parts of s and the rest of d.

@@ -52,7 +52,7 @@ func slowBlend(dst *image.YCbCr, at image.Point, mask *image.Alpha, c color.YCbC
 	}
 }
 
-func TestBlend(t *testing.T) {
+func TestStencil(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	c := LimitedRange(color.NRGBA{200, 40, 90, 255})
 	for range 300 {
@@ -64,7 +64,8 @@ func TestBlend(t *testing.T) {
 			mask.Pix[i] = uint8(r.Uint32()) & uint8(-int(r.Uint32()&1))
 		}
 		at := image.Pt(r.IntN(30)-10, r.IntN(30)-10)
-		blend(got, at, mask, c)
+		s := newStencil(layer{mask, at, c}, got.Rect)
+		s.draw(got)
 		slowBlend(want, at, mask, c)
 		checkClose(t, got.Y, want.Y)
 		checkClose(t, got.Cb, want.Cb)

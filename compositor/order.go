@@ -85,14 +85,14 @@ func before(a, b *member) int {
 	return cmp.Compare(a.joined, b.joined)
 }
 
-// sticker keeps the layers of a text for a size of tile.
+// sticker keeps what draws a text in tiles of a size.
 type sticker struct {
-	text   string
-	size   image.Point
-	layers []layer
+	text     string
+	size     image.Point
+	stencils []stencil
 }
 
-// fits reports whether the layers are those for a text and a size.
+// fits reports whether the stencils are those for a text and a size.
 func (s *sticker) fits(text string, size image.Point) bool {
 	return s.text == text && s.size == size
 }

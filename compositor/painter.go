@@ -26,9 +26,10 @@ func NewPainter(fallbacks ...*opentype.Font) (*Painter, error) {
 // picture, with the line's top left corner at a point. It returns the rectangle
 // of the line, of which only what lies in dst is drawn. What is not visible,
 // such as controls, is left out, and white space is a space.
-func (p *Painter) DrawText(dst *image.YCbCr, at image.Point, px int, s string, c color.YCbCr) image.Rectangle {
-	line := p.text.line(s, px, maxLineWidth)
-	blend(dst, at, line.mask, c)
+func (p *Painter) DrawText(dst *image.YCbCr, at image.Point, px int, text string, c color.YCbCr) image.Rectangle {
+	line := p.text.line(text, px, maxLineWidth)
+	s := newStencil(layer{line.mask, at, c}, dst.Rect)
+	s.draw(dst)
 	return line.mask.Rect.Add(at)
 }
 

@@ -87,7 +87,7 @@ func (r *Receiver) offer(au *accessUnit) {
 		r.colour = Colour{}
 	}
 	u := Unit{
-		RTP: v.ts, Arrival: v.arrival, Data: au.join(r.memory(), ch.set), Key: au.key, Discardable: au.discardable,
+		RTP: v.ts, Arrival: v.arrival, Data: au.join(r.memory(len(au.data)+superframeIndexSize), ch.set), Key: au.key, Discardable: au.discardable,
 		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn, Colour: r.colour,
 	}
 	if au.key {

@@ -1,9 +1,6 @@
 package ingest
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
 // What can be wrong with a payload. The owner of a track sees only that it is counted.
 var (
@@ -66,13 +63,13 @@ type frame struct {
 // for those that it does not.
 type layerSizes struct{ width, height [maxFrames]uint16 }
 
-// join appends the frames in the set, of which bit i is frames[i], to data.
+// join appends the frames in the set, of which bit i is frames[i], to data, which
+// has room for all of them and superframeIndexSize.
 func (au *accessUnit) join(data []byte, set uint8) []byte {
 	if len(au.frames) == 1 {
 		return append(data, au.data...)
 	}
 	ends := make([]int, 0, maxFrames)
-	data = slices.Grow(data, len(au.data)+superframeIndexSize)
 	data = append(data, au.data[:au.head]...)
 	start := au.head
 	for i := range au.frames {

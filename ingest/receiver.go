@@ -117,6 +117,7 @@ type Receiver struct {
 	queued int // bytes in units
 
 	spare [][]byte // memory for the data of units to come
+	large []byte   // and of one that needs more than those
 }
 
 // NewReceiver returns a receiver. It panics without a codec.

@@ -8,7 +8,10 @@ import (
 	"github.com/callreel/callreel/internal/timebase"
 )
 
-// pictures returns packets of VP8 in three temporal layers, of a size each.
+const keyEvery = 100
+
+// pictures returns packets of VP8 in three temporal layers, of a size each. One in
+// keyEvery is a key frame of ten times that.
 func pictures(t *testing.T, n, size int) []*rtp.Packet {
 	t.Helper()
 	var all []*rtp.Packet
@@ -18,7 +21,8 @@ func pictures(t *testing.T, n, size int) []*rtp.Packet {
 		p := []byte{0x90, 0xe0, 0x80 | byte(i>>8)&0x7f, byte(i), byte(i / 4), tid<<6 | 0x20}
 		frame := make([]byte, size)
 		frame[0] = 0x01 // not a key frame
-		if i == 0 {
+		if i%keyEvery == 0 {
+			frame = make([]byte, 10*size)
 			copy(frame, []byte{0x00, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01})
 		}
 		all = append(all, &rtp.Packet{
@@ -35,25 +39,25 @@ func TestReceiverAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const runs = 1000
-	packets := pictures(t, runs+100, 2000)
+	const runs = 10
+	packets := pictures(t, (runs+2)*keyEvery, 2000)
 	r := NewReceiver(ReceiverConfig{Codec: codec})
 	var layers Layers
 	next, units := 0, 0
 	push := func() {
-		r.Push(packets[next], timebase.Ticks(next)*1600)
-		next++
-		for u, ok := r.Pop(); ok; u, ok = r.Pop() {
-			units++
-			r.Recycle(u)
+		for range keyEvery {
+			r.Push(packets[next], timebase.Ticks(next)*1600)
+			next++
+			for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+				units++
+				r.Recycle(u)
+			}
+			layers = r.LayersIn(layers)
 		}
-		layers = r.LayersIn(layers)
 	}
-	for range 50 {
-		push()
-	}
+	push()
 	if allocs := testing.AllocsPerRun(runs, push); allocs != 0 {
-		t.Errorf("%v allocations for a packet", allocs)
+		t.Errorf("%v allocations for %d packets", allocs, keyEvery)
 	}
 	if units != next || len(layers.Rates) != 3 {
 		t.Errorf("%d units of %d packets, %d temporal layers", units, next, len(layers.Rates))

@@ -19,33 +19,56 @@ const (
 	trunCompositionOffset = 0x800
 )
 
-// box is a box (4.2) within a buffer.
+// beginBox appends the header of a box (4.2), without its size.
+func beginBox(b []byte, name string) []byte { return append(append(b, 0, 0, 0, 0), name...) }
+
+// endBox fills in the size of the box that begins at a position, and ends with b.
+func endBox(b []byte, at int) { binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at)) }
+
+// append32 appends numbers of 32 bits.
+func append32(b []byte, numbers ...uint32) []byte {
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	return b
+}
+
+// box is a box within a buffer.
 type box struct {
-	name string
+	name []byte
 	body []byte
 }
 
 // boxes walks the boxes in b. It ends early where b is malformed.
 func boxes(b []byte) iter.Seq[box] {
 	return func(yield func(box) bool) {
-		for len(b) >= boxHeader {
-			size := binary.BigEndian.Uint32(b)
-			if size < boxHeader || uint64(size) > uint64(len(b)) {
+		for {
+			first, rest, ok := next(b)
+			if !ok || !yield(first) {
 				return
 			}
-			if !yield(box{string(b[4:8]), b[boxHeader:size:size]}) {
-				return
-			}
-			b = b[size:]
+			b = rest
 		}
 	}
 }
 
+// next takes the first box off b. It fails at the end, and where b is malformed.
+func next(b []byte) (first box, rest []byte, ok bool) {
+	if len(b) < boxHeader {
+		return box{}, nil, false
+	}
+	size := binary.BigEndian.Uint32(b)
+	if size < boxHeader || uint64(size) > uint64(len(b)) {
+		return box{}, nil, false
+	}
+	return box{b[4:8], b[boxHeader:size:size]}, b[size:], true
+}
+
 // find is the body of the first box at a path, or nil.
 func find(b []byte, path ...string) []byte {
-	for child := range boxes(b) {
+	for child, rest, ok := next(b); ok; child, rest, ok = next(rest) {
 		switch {
-		case child.name != path[0]:
+		case string(child.name) != path[0]:
 		case len(path) == 1:
 			return child.body
 		default:

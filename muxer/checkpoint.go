@@ -2,8 +2,6 @@ package muxer
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"io"
 )
@@ -55,10 +53,14 @@ func (t *track) checkSpare(spare []Sample, start int64) error {
 // checkpoint writes what is before pos, and spare behind it.
 func (m *Muxer) checkpoint(pos int64, a *track, spare []Sample) error {
 	c := m.open
-	if spare != nil && len(a.queue) == 0 && !c.begun { // they tell where sound begins
-		a.queue = spare
+	var held store
+	for _, s := range spare {
+		held.push(s)
+	}
+	if spare != nil && a.empty() && !c.begun { // they tell where sound begins
+		a.queue.add(held)
 		m.beginTracks()
-		a.queue = nil
+		a.queue = store{}
 	}
 	for c.boundary < pos {
 		c.boundary += m.cfg.FragmentDuration
@@ -68,9 +70,7 @@ func (m *Muxer) checkpoint(pos int64, a *track, spare []Sample) error {
 		return err
 	}
 	if spare != nil {
-		if err := c.appendSpare(part{a, spare}); err != nil {
-			return fmt.Errorf("muxer: chunk %d: spare fragment: %w", c.index, err)
-		}
+		c.appendSpare(part{a, held})
 	}
 	return m.put(pos)
 }
@@ -85,14 +85,11 @@ const (
 )
 
 // appendSpare appends a spare fragment.
-func (c *chunk) appendSpare(p part) error {
-	begin := len(c.buf)
-	c.buf = append(c.buf, "\x00\x00\x00\x00free"+spareName...)
-	if err := c.appendFragment(nil, p); err != nil {
-		return err
-	}
-	binary.BigEndian.PutUint32(c.buf[begin:], uint32(len(c.buf)-begin))
-	return nil
+func (c *chunk) appendSpare(p part) {
+	at := len(c.buf)
+	c.buf = append(beginBox(c.buf, "free"), spareName...)
+	c.appendFragment(nil, p)
+	endBox(c.buf, at)
 }
 
 // readSpare reads the spare fragment at a position, nil if there is no whole one,

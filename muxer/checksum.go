@@ -35,7 +35,7 @@ func sumMoof(sum uint32, moof []byte) uint32 {
 	b := slices.Clone(moof)
 	clear(b[len(b)-4:])
 	for child := range boxes(b[boxHeader:]) {
-		if child.name != "traf" {
+		if string(child.name) != "traf" {
 			continue
 		}
 		trun := find(child.body, "trun")

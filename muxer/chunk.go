@@ -69,12 +69,13 @@ func (m *Muxer) makeFragment(pos int64) (some bool, err error) {
 		}
 		c.buf = append(c.buf, header...)
 	}
-	var parts []part
-	for _, t := range m.tracks {
-		parts = append(parts, part{t, t.take(pos)})
+	var parts [maxTracks]part
+	for i, t := range m.tracks {
+		parts[i] = t.before(pos)
 	}
-	if err := c.appendFragment(header, parts...); err != nil {
-		return false, fmt.Errorf("muxer: chunk %d: fragment: %w", c.index, err)
+	c.appendFragment(header, parts[:len(m.tracks)]...)
+	for i, t := range m.tracks {
+		t.forget(parts[i])
 	}
 	c.fragments++
 	return true, nil

@@ -80,7 +80,7 @@ func TestCutAtEveryByte(t *testing.T) {
 // mediaBytes is how much media data a file has.
 func mediaBytes(data []byte) (n int64) {
 	for b := range boxes(data) {
-		if b.name == "mdat" {
+		if string(b.name) == "mdat" {
 			n += int64(len(b.body))
 		}
 	}

@@ -1,7 +1,6 @@
 package muxer
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/Eyevinn/mp4ff/mp4"
@@ -15,83 +14,70 @@ const (
 // part is what a fragment has of a track.
 type part struct {
 	*track
-	samples []Sample
+	store
 }
 
 // appendFragment appends a moof (8.8.4) with one traf and one trun for each
 // track that has samples in it, and the mdat with their data. The checksum is
 // also of a header before it.
-func (c *chunk) appendFragment(header []byte, parts ...part) error {
-	moof := &mp4.MoofBox{}
-	if err := moof.AddChild(mp4.CreateMfhd(uint32(c.fragments + 1))); err != nil {
-		return err
-	}
-	var data [][]Sample
-	for _, p := range parts {
-		if len(p.samples) == 0 {
-			continue
+func (c *chunk) appendFragment(header []byte, parts ...part) {
+	moof := len(c.buf)
+	b := beginBox(c.buf, "moof")
+	mfhd := len(b)
+	b = append32(beginBox(b, "mfhd"), 0, uint32(c.fragments+1))
+	endBox(b, mfhd)
+	var offsets [maxTracks]int // of the fields that say where in the moof and the mdat the data is
+	for i, p := range parts {
+		if len(p.samples) > 0 {
+			b, offsets[i] = p.appendTraf(b)
 		}
-		traf, err := p.traf(p.samples)
-		if err != nil {
-			return err
-		}
-		if err := moof.AddChild(traf); err != nil {
-			return err
-		}
-		data = append(data, p.samples)
 	}
-	if err := moof.AddChild(mp4.NewFreeBox([]byte(checksumName + "\x00\x00\x00\x00"))); err != nil {
-		return err
+	sum := len(b)
+	b = append(beginBox(b, "free"), checksumName+"\x00\x00\x00\x00"...)
+	endBox(b, sum)
+	endBox(b, moof)
+	mdat := len(b)
+	b = beginBox(b, "mdat")
+	for i, p := range parts {
+		if len(p.samples) > 0 {
+			binary.BigEndian.PutUint32(b[offsets[i]:], uint32(len(b)-moof))
+			b = append(b, p.data...)
+		}
 	}
-	return c.appendMedia(header, moof, data)
+	endBox(b, mdat)
+	seal(header, b[moof:mdat], b[mdat:])
+	c.buf = b
 }
 
-// traf describes samples in the open chunk's media time.
-func (t *track) traf(samples []Sample) (*mp4.TrafBox, error) {
-	tfdt := mp4.CreateTfdt(uint64(samples[0].DTS - t.base))
-	tfdt.Version = 1
-	trun := mp4.CreateTrun(0)
-	trun.Flags = trunDataOffset | trunDuration | trunSize
-	if t.video {
-		trun.Flags |= trunFlags | trunCompositionOffset
+// appendTraf appends a traf (8.8.6), in the open chunk's media time. Where in b the
+// data offset of its trun is to go comes back.
+func (p part) appendTraf(b []byte) (_ []byte, offset int) {
+	traf := len(b)
+	b = beginBox(b, "traf")
+	tfhd := len(b)
+	b = append32(beginBox(b, "tfhd"), mp4.TfhdDefaultBaseIsMoofFlag, p.id)
+	endBox(b, tfhd)
+	tfdt := len(b)
+	b = append32(beginBox(b, "tfdt"), 1<<24)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.samples[0].dts-p.base))
+	endBox(b, tfdt)
+	trun, kind := len(b), uint32(trunDataOffset|trunDuration|trunSize)
+	if p.video {
+		kind |= trunFlags | trunCompositionOffset
 	}
-	for _, s := range samples {
-		flags := nonSyncFlags
-		if s.Key {
-			flags = syncFlags
-		}
-		trun.AddSample(mp4.NewSample(flags, uint32(s.Duration), uint32(len(s.Data)), int32(s.PTS-s.DTS)))
-	}
-	traf := &mp4.TrafBox{}
-	for _, b := range []mp4.Box{mp4.CreateTfhd(t.id), tfdt, trun} {
-		if err := traf.AddChild(b); err != nil {
-			return nil, err
-		}
-	}
-	return traf, nil
-}
-
-// appendMedia appends moof and the mdat with the samples of its trafs.
-func (c *chunk) appendMedia(header []byte, moof *mp4.MoofBox, data [][]Sample) error {
-	size := uint32(8)
-	for i, samples := range data {
-		moof.Trafs[i].Trun.DataOffset = int32(moof.Size()) + int32(size)
-		for _, s := range samples {
-			size += uint32(len(s.Data))
+	b = append32(beginBox(b, "trun"), 1<<24|kind, uint32(len(p.samples)), 0)
+	offset = len(b) - 4
+	for _, s := range p.samples {
+		b = append32(b, uint32(s.duration), uint32(s.size))
+		if p.video {
+			flags := nonSyncFlags
+			if s.key {
+				flags = syncFlags
+			}
+			b = append32(b, flags, uint32(s.pts-s.dts))
 		}
 	}
-	begin := len(c.buf)
-	w := bytes.NewBuffer(c.buf)
-	if err := moof.Encode(w); err != nil {
-		return err
-	}
-	end := w.Len()
-	c.buf = append(binary.BigEndian.AppendUint32(w.Bytes(), size), "mdat"...)
-	for _, samples := range data {
-		for _, s := range samples {
-			c.buf = append(c.buf, s.Data...)
-		}
-	}
-	seal(header, c.buf[begin:end], c.buf[end:])
-	return nil
+	endBox(b, trun)
+	endBox(b, traf)
+	return b, offset
 }

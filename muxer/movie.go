@@ -130,7 +130,7 @@ func readMovie(f io.ReaderAt, size int64) (*movie, error) {
 		return nil, fmt.Errorf("%w: other movie header", ErrNotChunk)
 	}
 	for trak := range boxes(body) {
-		if trak.name != "trak" {
+		if string(trak.name) != "trak" {
 			continue
 		}
 		t, err := readTrack(trak.body)
@@ -249,7 +249,7 @@ func (m *movie) add(moof moof, length int64) bool {
 	offset := int64(len(moof.raw)) + boxHeader
 	var runs []run
 	for b := range boxes(moof.raw[boxHeader:]) {
-		if b.name != "traf" {
+		if string(b.name) != "traf" {
 			continue
 		}
 		r, ok := m.readRun(b.body)

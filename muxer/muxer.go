@@ -11,6 +11,8 @@ const (
 	maxLead = 10 * TickRate
 	// maxQueued is how many bytes of samples may wait.
 	maxQueued = 64 << 20
+	// keepCap is how much memory for samples is kept, in bytes, while none wait.
+	keepCap = 4 << 20
 )
 
 // Chunk is a finished file.
@@ -132,7 +134,7 @@ func (m *Muxer) check(t *track, s Sample) error {
 	if m.queued()+int64(len(s.Data)) > maxQueued {
 		return ErrLag
 	}
-	if t.video && m.cut != 0 && !t.reached(m.cut) && t.at(s)+s.Duration > m.cut {
+	if t.video && m.cut != 0 && !t.reached(m.cut) && t.at(s.DTS)+s.Duration > m.cut {
 		return m.checkCut(t, s)
 	}
 	return nil
@@ -142,7 +144,7 @@ func (m *Muxer) check(t *track, s Sample) error {
 // begins a chunk there. If not, the cut is off.
 func (m *Muxer) checkCut(t *track, s Sample) error {
 	err := t.checkChunkStart(s, m.cut)
-	if t.at(s) != m.cut {
+	if t.at(s.DTS) != m.cut {
 		err = fmt.Errorf("%w: no picture begins at the cut, %d", ErrNotKey, m.cut)
 	}
 	if err != nil {
@@ -154,7 +156,7 @@ func (m *Muxer) checkCut(t *track, s Sample) error {
 func (m *Muxer) queued() int64 {
 	var n int64
 	for _, t := range m.tracks {
-		n += t.bytes
+		n += int64(len(t.queue.data))
 	}
 	return n
 }
@@ -311,7 +313,7 @@ func (m *Muxer) drain(end int64) error {
 			errs = append(errs, fmt.Errorf("%w: %s by %d ticks", ErrShort, t.name, missing))
 		}
 	}
-	for !m.all(func(t *track) bool { return len(t.queue) == 0 }) {
+	for !m.all((*track).empty) {
 		if err := m.writeFragment(min(m.open.boundary, end)); err != nil {
 			return errors.Join(append(errs, err)...)
 		}

@@ -20,8 +20,7 @@ const (
 // track's timescale: [TickRate] for video, the sample rate for audio.
 type Sample struct {
 	// Data is an access unit as length-prefixed NAL units (4 bytes, ISO/IEC
-	// 14496-15) or a raw AAC frame. The muxer keeps it for as long as it needs
-	// it, so it must not change afterwards.
+	// 14496-15) or a raw AAC frame. The muxer copies it.
 	Data []byte
 	// PTS is when the sample is shown or heard. That of the first AAC frames is
 	// before the start of the recording by the encoder's priming.

@@ -5,6 +5,9 @@ import "fmt"
 // maxPriming is how far before the start audio may begin, in ticks.
 const maxPriming = TickRate
 
+// maxTracks is how many there are: video and audio.
+const maxTracks = 2
+
 // track is what one track has taken and not yet written.
 type track struct {
 	name  string
@@ -18,21 +21,20 @@ type track struct {
 	next    int64 // DTS at which the next sample has to begin
 	shown   int64 // end of what has been taken, in presentation order
 	last    int64 // duration of the last sample
-	queue   []Sample
-	bytes   int64    // of queue
-	tail    []Sample // the last two samples that left queue, for audio's next chunk
+	queue   store
+	tail    store // the last two samples that left queue, for audio's next chunk
 
 	// Of the open chunk:
 	base int64 // DTS at media time 0
 	lead int64 // media time at which the presentation begins: elst media_time
 }
 
-// at is where a sample stands in the interleaving, in ticks: its presentation
-// position if there were no B-frames.
-func (t *track) at(s Sample) int64 { return (s.DTS + t.delay) * t.ticks }
+// at is where a sample with a DTS stands in the interleaving, in ticks: its
+// presentation position if there were no B-frames.
+func (t *track) at(dts int64) int64 { return (dts + t.delay) * t.ticks }
 
 // end is where the next sample will stand.
-func (t *track) end() int64 { return (t.next + t.delay) * t.ticks }
+func (t *track) end() int64 { return t.at(t.next) }
 
 // stretch is by how many ticks a track may end before the recording does and
 // still reach its end: the last picture can be shown for longer.
@@ -46,13 +48,16 @@ func (t *track) stretch() int64 {
 // reached says whether a sample at pos or after is there, so that everything
 // before pos is.
 func (t *track) reached(pos int64) bool {
-	return len(t.queue) > 0 && t.at(t.queue[len(t.queue)-1]) >= pos
+	return !t.empty() && t.at(t.queue.last().dts) >= pos
 }
 
 // holds says whether there is something before pos to write.
 func (t *track) holds(pos int64) bool {
-	return len(t.queue) > 0 && t.at(t.queue[0]) < pos
+	return !t.empty() && t.at(t.queue.samples[0].dts) < pos
 }
+
+// empty says whether nothing waits to be written.
+func (t *track) empty() bool { return len(t.queue.samples) == 0 }
 
 // checkOrder tells whether s may follow what the track has taken.
 func (t *track) checkOrder(s Sample, start int64) error {
@@ -70,7 +75,7 @@ func (t *track) checkOrder(s Sample, start int64) error {
 
 // checkFirst tells whether a recording that begins at start may begin with s.
 func (t *track) checkFirst(s Sample, start int64) error {
-	switch pos := t.at(s); {
+	switch pos := t.at(s.DTS); {
 	case pos > start:
 		return fmt.Errorf("%w: the recording begins at %d ticks", ErrHole, start)
 	case t.video && pos < start, pos < start-maxPriming:
@@ -101,22 +106,28 @@ func (t *track) push(s Sample) {
 	t.next = s.DTS + s.Duration
 	t.shown = max(t.shown, s.PTS+s.Duration)
 	t.last = s.Duration
-	t.queue = append(t.queue, s)
-	t.bytes += int64(len(s.Data))
+	t.queue.push(s)
 }
 
-// take removes the samples before pos.
-func (t *track) take(pos int64) []Sample {
+// before returns the samples before pos.
+func (t *track) before(pos int64) part {
 	n := 0
-	for n < len(t.queue) && t.at(t.queue[n]) < pos {
-		t.bytes -= int64(len(t.queue[n].Data))
+	for n < len(t.queue.samples) && t.at(t.queue.samples[n].dts) < pos {
 		n++
 	}
-	taken := t.queue[:n:n]
-	t.queue = t.queue[n:]
-	t.tail = append(t.tail, taken[max(0, n-2):]...)
-	t.tail = t.tail[max(0, len(t.tail)-2):]
-	return taken
+	first, _ := t.queue.split(n)
+	return part{t, first}
+}
+
+// forget removes the first samples, which are written.
+func (t *track) forget(p part) {
+	n := len(p.samples)
+	if !t.video {
+		_, newest := p.split(max(0, n-2))
+		t.tail.add(newest)
+		t.tail.discard(max(0, len(t.tail.samples)-2))
+	}
+	t.queue.discard(n)
 }
 
 // begin prepares for the chunk that begins at pos. Video begins with the key
@@ -125,29 +136,26 @@ func (t *track) take(pos int64) []Sample {
 func (t *track) begin(pos int64) {
 	t.base = pos/t.ticks - t.delay
 	t.lead = t.delay
-	if t.video || len(t.queue) == 0 {
+	if t.video || t.empty() {
 		return
 	}
 	before := t.tail
-	if t.at(t.queue[0]) <= pos {
-		before = before[max(0, len(before)-1):]
+	if t.at(t.queue.samples[0].dts) <= pos {
+		_, before = before.split(max(0, len(before.samples)-1))
 	}
-	for _, s := range before {
-		t.bytes += int64(len(s.Data))
-	}
-	t.queue = append(append([]Sample(nil), before...), t.queue...)
-	t.base = t.queue[0].DTS
+	var all store
+	all.add(before)
+	all.add(t.queue)
+	t.queue = all
+	t.base = all.samples[0].dts
 	t.lead = pos/t.ticks - t.base
 }
 
 // drop removes the samples at pos or after and says how many they were.
-func (t *track) drop(pos int64) int {
-	n := len(t.queue)
-	for len(t.queue) > 0 && t.at(t.queue[len(t.queue)-1]) >= pos {
-		last := t.queue[len(t.queue)-1]
-		t.bytes -= int64(len(last.Data))
-		t.next = last.DTS
-		t.queue = t.queue[:len(t.queue)-1]
+func (t *track) drop(pos int64) (n int) {
+	for ; t.reached(pos); n++ {
+		t.next = t.queue.last().dts
+		t.queue, _ = t.queue.split(len(t.queue.samples) - 1)
 	}
-	return n - len(t.queue)
+	return n
 }

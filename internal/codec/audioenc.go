@@ -35,9 +35,11 @@ import (
 	"unsafe"
 )
 
-// AACEncoder encodes mono sound to AAC-LC (ISO/IEC 14496-3).
+// AACEncoder encodes mono sound to AAC-LC (ISO/IEC 14496-3). What a call returns
+// is valid until the next one.
 type AACEncoder struct {
 	c *C.cr_enc
+	coded
 }
 
 // NewAACEncoder returns an encoder for mono samples at rate Hz. Of libavcodec's
@@ -80,11 +82,11 @@ func (e *AACEncoder) Encode(pcm []int16, pts int64) ([]Packet, error) {
 	if rc < 0 {
 		return nil, avError("encode AAC", rc)
 	}
-	return receive(e.c)
+	return e.receive(e.c)
 }
 
 // Flush returns the packets that the encoder still holds. Nothing can be encoded after it.
-func (e *AACEncoder) Flush() ([]Packet, error) { return flush(e.c) }
+func (e *AACEncoder) Flush() ([]Packet, error) { return e.flush(e.c) }
 
 // Close frees the encoder. Closing twice is harmless.
 func (e *AACEncoder) Close() {

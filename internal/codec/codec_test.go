@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -40,18 +41,20 @@ func encodeAll(t testing.TB, mime string, w, h, frames int) []Packet {
 	}
 	defer enc.Close()
 	var out []Packet
-	for n := range frames {
-		ps, err := enc.Encode(gradient(w, h, n), int64(n), n == 0)
+	keep := func(packets []Packet, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, ps...)
+		for _, p := range packets {
+			p.Data = slices.Clone(p.Data)
+			out = append(out, p)
+		}
 	}
-	ps, err := enc.Flush()
-	if err != nil {
-		t.Fatal(err)
+	for n := range frames {
+		keep(enc.Encode(gradient(w, h, n), int64(n), n == 0))
 	}
-	return append(out, ps...)
+	keep(enc.Flush())
+	return out
 }
 
 func psnr(a, b *image.YCbCr) float64 {
@@ -209,6 +212,43 @@ func TestAACIsContinuous(t *testing.T) {
 		if p.PTS != int64(i-1)*1024 {
 			t.Errorf("packet %d at %d", i, p.PTS)
 		}
+	}
+}
+
+// Once they run, nothing is allocated for what comes out of encoders.
+func TestEncodersAllocateNothing(t *testing.T) {
+	cfg := realtime["video/H264"]
+	cfg.Width, cfg.Height, cfg.FrameRate, cfg.KeyInterval = 320, 180, 30, 30
+	video, err := NewVideoEncoder(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer video.Close()
+	sound, err := NewAACEncoder(16000, 48000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sound.Close()
+	img, pcm := gradient(320, 180, 0), make([]int16, sound.FrameSize())
+	n, pictures, sounds := 0, 0, 0
+	run := func() {
+		for range cfg.KeyInterval {
+			ps, err := video.Encode(img, int64(n), false)
+			pictures += len(ps)
+			as, aerr := sound.Encode(pcm, int64(n*len(pcm)))
+			sounds += len(as)
+			n++
+			if err != nil || aerr != nil {
+				t.Fatal(err, aerr)
+			}
+		}
+	}
+	run()
+	if allocs := testing.AllocsPerRun(5, run); allocs != 0 {
+		t.Errorf("%v allocations for %d pictures and frames of sound", allocs, cfg.KeyInterval)
+	}
+	if pictures != n || sounds < n-2 {
+		t.Errorf("%d packets of pictures and %d of sound, of %d", pictures, sounds, n)
 	}
 }
 

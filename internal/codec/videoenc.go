@@ -40,21 +40,49 @@ static int cr_takes_yuv420p(const AVCodec *codec) {
 	return !codec->pix_fmts;
 }
 
-static void cr_plane(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w, int h) {
-	av_image_copy_plane(dst, dst_stride, src, src_stride, w, h);
-}
-
-static int cr_venc_send(cr_enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, enum AVPictureType type) {
-	AVFrame *f = e->frame;
+// cr_venc_copy gives the frame a copy of a picture.
+static int cr_venc_copy(AVFrame *f, const uint8_t *const planes[4], const int strides[4]) {
 	int rc = f->buf[0] ? av_frame_make_writable(f) : av_frame_get_buffer(f, 0);
 	if (rc < 0) return rc;
-	int cw = (f->width + 1) / 2, ch = (f->height + 1) / 2;
-	cr_plane(f->data[0], f->linesize[0], y, ys, f->width, f->height);
-	cr_plane(f->data[1], f->linesize[1], u, cs, cw, ch);
-	cr_plane(f->data[2], f->linesize[2], v, cs, cw, ch);
+	av_image_copy(f->data, f->linesize, (const uint8_t **)planes, strides, f->format, f->width, f->height);
+	return 0;
+}
+
+static void cr_not_ours(void *opaque, uint8_t *data) {}
+
+// cr_venc_lend makes the frame one of memory that is not its own.
+static int cr_venc_lend(AVFrame *f, const uint8_t *const planes[4], const int strides[4]) {
+	f->buf[0] = av_buffer_create((uint8_t *)planes[0], 1, cr_not_ours, NULL, AV_BUFFER_FLAG_READONLY);
+	if (!f->buf[0]) return AVERROR(ENOMEM);
+	for (int i = 0; i < 3; i++) {
+		f->data[i] = (uint8_t *)planes[i];
+		f->linesize[i] = strides[i];
+	}
+	return 0;
+}
+
+// cr_venc_return takes the memory back, of which nobody else may know then.
+static int cr_venc_return(AVFrame *f) {
+	int kept = av_buffer_get_ref_count(f->buf[0]) > 1;
+	av_buffer_unref(&f->buf[0]);
+	for (int i = 0; i < 3; i++) f->data[i] = NULL;
+	return kept ? AVERROR_BUG : 0;
+}
+
+// cr_venc_send encodes a picture, which is lent if the encoder reads it before it
+// returns, and copied if not.
+static int cr_venc_send(cr_enc *e, int lend, const uint8_t *y, const uint8_t *u, const uint8_t *v, int ys, int cs, int64_t pts, enum AVPictureType type) {
+	const uint8_t *const planes[4] = {y, u, v, NULL};
+	const int strides[4] = {ys, cs, cs, 0};
+	AVFrame *f = e->frame;
+	int rc = lend ? cr_venc_lend(f, planes, strides) : cr_venc_copy(f, planes, strides);
+	if (rc < 0) return rc;
 	f->pts = pts;
 	f->pict_type = type;
-	return avcodec_send_frame(e->ctx, f);
+	rc = avcodec_send_frame(e->ctx, f);
+	if (!lend) return rc;
+	int back = cr_venc_return(f);
+	return rc < 0 ? rc : back;
 }
 */
 import "C"
@@ -88,15 +116,20 @@ type VideoEncoderConfig struct {
 
 // Packet is one coded frame.
 type Packet struct {
-	Data     []byte // owned by the caller
+	Data     []byte // until the next call of the encoder
 	PTS, DTS int64  // video: frames; audio: samples. DTS may be negative at the start.
 	Key      bool
 }
 
-// VideoEncoder encodes pictures of one size.
+// VideoEncoder encodes pictures of one size. What a call returns is valid until
+// the next one.
 type VideoEncoder struct {
 	c    *C.cr_enc
 	size image.Point
+	// lend tells that the encoder copies a picture before it returns, as libx264
+	// does: 3 MB of 1080p need not be copied for it. What others do is not known.
+	lend bool
+	coded
 }
 
 // NewVideoEncoder opens an encoder. It fails with [ErrUnknown] if libavcodec was
@@ -122,7 +155,7 @@ func NewVideoEncoder(cfg VideoEncoderConfig) (*VideoEncoder, error) {
 		C.cr_enc_free(c)
 		return nil, fmt.Errorf("codec: open %s: %w", cfg.Encoder, err)
 	}
-	return &VideoEncoder{c: c, size: image.Pt(cfg.Width, cfg.Height)}, nil
+	return &VideoEncoder{c: c, size: image.Pt(cfg.Width, cfg.Height), lend: cfg.Encoder == "libx264"}, nil
 }
 
 func findEncoder(name string) (*C.cr_enc, *C.AVCodec, error) {
@@ -204,16 +237,16 @@ func (e *VideoEncoder) encode(img *image.YCbCr, pts int64, kind C.enum_AVPicture
 		return nil, fmt.Errorf("codec: picture of %v in an encoder for %v", img.Rect.Size(), e.size)
 	}
 	y, u, v := planes(img)
-	rc := C.cr_venc_send(e.c, y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), kind)
+	rc := C.cr_venc_send(e.c, boolInt(e.lend), y, u, v, C.int(img.YStride), C.int(img.CStride), C.int64_t(pts), kind)
 	runtime.KeepAlive(img)
 	if rc < 0 {
 		return nil, avError("encode video", rc)
 	}
-	return receive(e.c)
+	return e.receive(e.c)
 }
 
 // Flush returns the frames that the encoder still holds. Nothing can be encoded after it.
-func (e *VideoEncoder) Flush() ([]Packet, error) { return flush(e.c) }
+func (e *VideoEncoder) Flush() ([]Packet, error) { return e.flush(e.c) }
 
 // Close frees the encoder. Closing twice is harmless.
 func (e *VideoEncoder) Close() {
@@ -221,28 +254,39 @@ func (e *VideoEncoder) Close() {
 	e.c = nil
 }
 
-func flush(c *C.cr_enc) ([]Packet, error) {
+// coded is what came out of an encoder by its last call, in memory that the next
+// one uses.
+type coded struct {
+	packets []Packet
+	data    []byte // of all of them
+}
+
+// flush returns what an encoder still holds.
+func (o *coded) flush(c *C.cr_enc) ([]Packet, error) {
 	if c == nil {
 		return nil, ErrClosed
 	}
 	if rc := C.avcodec_send_frame(c.ctx, nil); rc < 0 {
 		return nil, avError("flush", rc)
 	}
-	return receive(c)
+	return o.receive(c)
 }
 
-func receive(c *C.cr_enc) ([]Packet, error) {
-	var out []Packet
+// receive returns what is ready.
+func (o *coded) receive(c *C.cr_enc) ([]Packet, error) {
+	o.packets, o.data = o.packets[:0], o.data[:0]
 	for {
 		rc := C.avcodec_receive_packet(c.ctx, c.pkt)
 		if again(rc) {
-			return out, nil
+			return o.packets, nil
 		}
 		if rc < 0 {
-			return out, avError("encode", rc)
+			return o.packets, avError("encode", rc)
 		}
-		out = append(out, Packet{
-			Data: C.GoBytes(unsafe.Pointer(c.pkt.data), c.pkt.size),
+		begin := len(o.data)
+		o.data = append(o.data, unsafe.Slice((*byte)(c.pkt.data), int(c.pkt.size))...)
+		o.packets = append(o.packets, Packet{
+			Data: o.data[begin:len(o.data):len(o.data)],
 			PTS:  int64(c.pkt.pts),
 			DTS:  int64(c.pkt.dts),
 			Key:  c.pkt.flags&C.AV_PKT_FLAG_KEY != 0,

@@ -26,6 +26,7 @@ static int cr_wenc_send(cr_enc *e, const int16_t *pcm, int n) {
 import "C"
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"strings"
@@ -37,6 +38,7 @@ type WaveEncoder struct {
 	c     *C.cr_enc
 	rate  int
 	frame int
+	coded
 }
 
 // NewWaveEncoder returns an encoder of packets of frame samples, an even number
@@ -86,14 +88,14 @@ func (e *WaveEncoder) Encode(pcm []int16) ([]byte, error) {
 	if rc < 0 {
 		return nil, avError("encode audio", rc)
 	}
-	packets, err := receive(e.c)
+	packets, err := e.receive(e.c)
 	if err != nil {
 		return nil, err
 	}
 	if len(packets) != 1 {
 		return nil, fmt.Errorf("codec: %d packets of one frame", len(packets))
 	}
-	return packets[0].Data, nil
+	return bytes.Clone(packets[0].Data), nil
 }
 
 // Close frees the encoder. Closing twice is harmless.

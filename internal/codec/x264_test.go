@@ -14,7 +14,7 @@ import (
 func TestEncodingDependsOnPicturesAlone(t *testing.T) {
 	const child = "CALLREEL_ENCODE"
 	if os.Getenv(child) != "" {
-		_, err := os.Stdout.WriteString(hashOfMotion(t))
+		_, err := os.Stdout.WriteString(hashOfMotion(t, func(*image.YCbCr) {}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,9 +36,25 @@ func TestEncodingDependsOnPicturesAlone(t *testing.T) {
 	}
 }
 
+// The encoder looks at a picture no longer than the call lasts, although it holds
+// some back.
+func TestPicturesAreLent(t *testing.T) {
+	scribble := func(img *image.YCbCr) {
+		for _, plane := range [][]uint8{img.Y, img.Cb, img.Cr} {
+			for i := range plane {
+				plane[i] = ^plane[i]
+			}
+		}
+	}
+	if hashOfMotion(t, scribble) != hashOfMotion(t, func(*image.YCbCr) {}) {
+		t.Error("what is written to a picture afterwards is in the stream")
+	}
+}
+
 // hashOfMotion encodes a square that moves in front of noise, in a size that
-// leaves macroblocks over in every direction.
-func hashOfMotion(t *testing.T) string {
+// leaves macroblocks over in every direction. Each picture is given to after when
+// the encoder has had it.
+func hashOfMotion(t *testing.T, after func(*image.YCbCr)) string {
 	t.Helper()
 	const width, height, frames = 336, 180, 40
 	enc, err := NewVideoEncoder(VideoEncoderConfig{
@@ -68,6 +84,7 @@ func hashOfMotion(t *testing.T) string {
 			}
 		}
 		take(enc.Encode(img, int64(n), n == 0))
+		after(img)
 	}
 	take(enc.Flush())
 	return hex.EncodeToString(h.Sum(nil))

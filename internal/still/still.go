@@ -40,6 +40,9 @@ type Repeater struct {
 	key   []byte
 	first uint32 // pic_order_cnt_lsb of key
 	after uint   // repetitions since it
+
+	out  bytes.Buffer // the newest repetition
+	bits *bits.EBSPWriter
 }
 
 // New returns a Repeater for a stream with one set of each kind of parameters,
@@ -49,6 +52,7 @@ func New(sps, pps [][]byte) (*Repeater, error) {
 		return nil, fmt.Errorf("%w: %d SPS and %d PPS", ErrUnsupported, len(sps), len(pps))
 	}
 	r := &Repeater{rawSPS: sps[0], rawPPS: pps[0]}
+	r.bits = bits.NewEBSPWriter(&r.out) // it adds what prevents the emulation of start codes
 	var err error
 	if r.sps, err = avc.ParseSPSNALUnit(sps[0], true); err != nil {
 		return nil, fmt.Errorf("%w: SPS: %w", ErrUnsupported, err)
@@ -106,11 +110,10 @@ func (r *Repeater) ppsMap() map[uint32]*avc.PPS {
 	return map[uint32]*avc.PPS{r.pps.PicParameterSetID: r.pps}
 }
 
-// Begin takes the key frame after which repetitions come: an access unit as
-// length-prefixed NAL units, which must not change afterwards. The error is
-// [ErrUnsupported].
+// Begin copies the key frame after which repetitions come: an access unit as
+// length-prefixed NAL units. The error is [ErrUnsupported].
 func (r *Repeater) Begin(key []byte) error {
-	r.key, r.after = nil, 0
+	r.key, r.after = r.key[:0], 0
 	for rest := key; len(rest) > 0; {
 		nalu, more, ok := cut(rest)
 		if !ok {
@@ -124,7 +127,7 @@ func (r *Repeater) Begin(key []byte) error {
 	if r.after == 0 {
 		return fmt.Errorf("%w: no slice", ErrUnsupported)
 	}
-	r.key, r.after = key, 0
+	r.key, r.after = append(r.key, key...), 0
 	return nil
 }
 
@@ -162,19 +165,20 @@ func (r *Repeater) take(nalu []byte) error {
 	return nil
 }
 
-// Key returns the key frame once more. Two must not be next to each other: they
-// have the same idr_pic_id (section 7.4.3).
+// Key returns the key frame once more, until Begin. Two must not be next to each
+// other: they have the same idr_pic_id (section 7.4.3).
 func (r *Repeater) Key() []byte {
 	r.after = 0
 	return r.key
 }
 
 // Next returns the picture that comes next and repeats the one before: an access
-// unit of one length-prefixed NAL unit.
+// unit of one length-prefixed NAL unit, which is valid until the next call.
 func (r *Repeater) Next() []byte {
 	r.after++
-	out := bytes.NewBuffer([]byte{0, 0, 0, 0, nalRepetition})
-	w := bits.NewEBSPWriter(out) // it adds what prevents the emulation of start codes
+	r.out.Reset()
+	r.out.Write([]byte{0, 0, 0, 0, nalRepetition})
+	w := r.bits // the last one ended with a whole byte that is not zero, so there is nothing left in it
 	r.header(w)
 	if r.cabac == nil {
 		w.WriteExpGolomb(uint(r.macroblocks)) // mb_skip_run
@@ -187,7 +191,7 @@ func (r *Repeater) Next() []byte {
 			w.Write(uint(b), 8)
 		}
 	}
-	sample := out.Bytes()
+	sample := r.out.Bytes()
 	binary.BigEndian.PutUint32(sample, uint32(len(sample)-4))
 	return sample
 }

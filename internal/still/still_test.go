@@ -94,9 +94,9 @@ func TestRepetitionsAreExact(t *testing.T) {
 				if len(next) > 100 {
 					t.Fatalf("a repetition of %d bytes", len(next))
 				}
-				units = append(units, next)
+				units = append(units, bytes.Clone(next))
 			}
-			units = append(units, repeater.Key(), repeater.Next())
+			units = append(units, repeater.Key(), bytes.Clone(repeater.Next()))
 			same := len(units)
 			units = append(units, s.packets[s.second:]...)
 			frames := s.decode(t, units)
@@ -151,7 +151,7 @@ func (r row) encode(t testing.TB) *stream {
 			if want := len(s.packets) == 0 || len(s.packets) == s.second; p.Key != want {
 				t.Fatalf("packet %d: key %v, want %v", len(s.packets), p.Key, want)
 			}
-			s.packets = append(s.packets, avc.ConvertByteStreamToNaluSample(p.Data))
+			s.packets = append(s.packets, avc.ConvertByteStreamToNaluSample(bytes.Clone(p.Data)))
 		}
 	}
 	for n := range 20 {
