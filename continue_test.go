@@ -129,6 +129,7 @@ func TestGoesOnAfterACrash(t *testing.T) {
 }
 
 func TestLongGoesOnAfterACrash(t *testing.T) {
+	t.Parallel()
 	for _, c := range []twoCrashes{
 		{at: 5 * time.Second, chunks: 3, gaps: 2},
 		{at: 6500 * time.Millisecond, pauses: 1, chunks: 3, gaps: 2}, // in a pause

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -31,7 +32,7 @@ type layer struct {
 }
 
 const (
-	foundation = "internal/clock internal/codec internal/cpu internal/fault internal/probe internal/resample internal/still internal/task internal/timebase"
+	foundation = "internal/clock internal/codec internal/cpu internal/fault internal/filelock internal/probe internal/resample internal/still internal/task internal/timebase"
 	stages     = "compositor mixer muxer"
 	web        = "net/http github.com/pion/webrtc"
 	clouds     = "cloud.google.com github.com/Azure github.com/aws"
@@ -241,9 +242,21 @@ type source struct {
 	file      *ast.File
 }
 
-// sources parses the files of this module, but not those of modules inside it.
+// sources returns the files of this module, but not those of modules inside it.
 func sources(t *testing.T) iter.Seq[source] {
 	t.Helper()
+	files, err := tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return maps.Values(files)
+}
+
+// tree is parse, once for all rules: it takes seconds under the race detector.
+var tree = sync.OnceValues(parse)
+
+// parse parses the files, by their paths.
+func parse() (map[string]source, error) {
 	files := map[string]source{}
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
@@ -260,10 +273,7 @@ func sources(t *testing.T) iter.Seq[source] {
 		files[file] = source{file, path.Dir(file), strings.HasSuffix(file, "_test.go"), fset, parsed}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return maps.Values(files)
+	return files, err
 }
 
 // hidden tells the folders that the go command passes over.

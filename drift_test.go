@@ -73,9 +73,9 @@ func TestLongPitchIsSteady(t *testing.T) {
 	}
 }
 
-// TestSlowerPath: the way of a sender's packets becomes 200 ms longer for good.
+// TestLongSlowerPath: the way of a sender's packets becomes 200 ms longer for good.
 // Its voice follows, slowed down a little, and nothing is cut out of it.
-func TestSlowerPath(t *testing.T) {
+func TestLongSlowerPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		who := &speaker{pcm: sine(440, -12, 60*time.Second), mime: "audio/G722", link: func(now time.Time, _ *rand.Rand) time.Duration {

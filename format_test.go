@@ -92,7 +92,8 @@ type painter func(img *image.YCbCr, at time.Duration)
 
 // fill makes a picture all of one luma.
 func fill(img *image.YCbCr, luma uint8) {
-	for i := range img.Y {
-		img.Y[i] = luma
+	img.Y[0] = luma
+	for n := 1; n < len(img.Y); n *= 2 { // quicker than one by one
+		copy(img.Y[n:], img.Y[:n])
 	}
 }

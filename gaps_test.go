@@ -122,9 +122,9 @@ func TestSpeechSurvivesLoss(t *testing.T) {
 	}
 }
 
-// TestCodecsAreInStep: what people say at the same time with different codecs is
+// TestLongCodecsAreInStep: what people say at the same time with different codecs is
 // at the same place, to a millisecond.
-func TestCodecsAreInStep(t *testing.T) {
+func TestLongCodecsAreInStep(t *testing.T) {
 	t.Parallel()
 	said := slices.Concat(nothing(settle), speech(t, -20))
 	record := func(who speaker) (pcm []float64) {
@@ -193,10 +193,10 @@ func TestBogusPackets(t *testing.T) {
 	}
 }
 
-// TestDTX: a sender says nothing of silence but a packet each 400 ms. What is said
+// TestLongDTX: a sender says nothing of silence but a packet each 400 ms. What is said
 // between is where it was said, nothing is made up for packets that were never
 // sent, and no edge clicks.
-func TestDTX(t *testing.T) {
+func TestLongDTX(t *testing.T) {
 	t.Parallel()
 	said := nothing(settle)
 	for range 6 {

@@ -40,6 +40,7 @@ type attacker struct {
 	sink ingest.Sink
 	who  ingest.Participant
 	rng  *rand.Rand
+	bits *rand.ChaCha8 // of rng
 }
 
 // siege is what came of an attack.
@@ -79,7 +80,8 @@ func besiege(t *testing.T, limits callreel.Limits, assaults map[string]assault) 
 		defer cancel()
 		var wg sync.WaitGroup
 		for name, do := range assaults {
-			a := &attacker{t, conv, ingest.Participant{ID: name}, rand.New(rand.NewPCG(1, 2))}
+			bits := rand.NewChaCha8([32]byte{1, 2})
+			a := &attacker{t, conv, ingest.Participant{ID: name}, rand.New(bits), bits}
 			wg.Go(func() { do(ctx, a) })
 		}
 		<-ctx.Done()
@@ -180,9 +182,7 @@ func packet(n int, payload []byte) *rtp.Packet {
 // noise is a payload of garbage.
 func (a *attacker) noise(n int) []byte {
 	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(a.rng.Uint32())
-	}
+	_, _ = a.bits.Read(p) // never fails
 	return p
 }
 

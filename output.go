@@ -37,7 +37,7 @@ type output struct {
 	pcm      []int16      // less than a frame of AAC
 	samples  int64        // position of pcm
 	open     openChunk
-	drained
+	secured
 	probe *probe.Probe
 	standing
 	*writer
@@ -80,7 +80,7 @@ func newOutput(cfg RecordingConfig, start time.Time, from origin, files chunkFil
 		cfg: cfg, frameLen: cfg.frameLen(),
 		first: from.frame, key: from.frame, samples: from.sample(cfg),
 		open:     openChunk{start: pos, bytes: chunkOverhead, video: pos, audio: pos},
-		standing: standing{changed: from.frame}, drained: drained{upTo: from.frame},
+		standing: standing{changed: from.frame}, secured: secured{upTo: from.frame},
 		writer: &writer{
 			files: files, interval: cfg.SyncInterval,
 			chunks: make([]chunkBytes, from.chunk+1),

@@ -55,6 +55,7 @@ func (d *depot) crashAt(at time.Duration) crash {
 // A recording is killed every 1.1 s: before the first fragment, in chunks and
 // between them, in a pause and after it.
 func TestLongKilledAtAnyInstant(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var crashes []crash
 	var start time.Time

@@ -258,7 +258,7 @@ func (c *caller) sendAudio(ctx context.Context) {
 	s.w = w
 	defer func() { _ = w.Close() }() // never fails
 	defer s.flying.Wait()
-	samples := int(rate / 50)
+	began, samples := s.start.Sub(c.epoch), int(rate/50)
 	pcm := make([]int16, samples)
 	// Of a fast clock 20 ms are over sooner.
 	wall := func(d time.Duration) time.Duration { return d - d*time.Duration(c.ppm)/1_000_000 }
@@ -266,7 +266,7 @@ func (c *caller) sendAudio(ctx context.Context) {
 		at := time.Duration(n) * 20 * time.Millisecond
 		dark := ask(s.script.dark, at)
 		for i := range pcm {
-			heard := s.start.Add(wall(time.Duration(n*samples+i) * time.Second / time.Duration(rate))).Sub(c.epoch)
+			heard := began + wall(time.Duration(n*samples+i)*time.Second/time.Duration(rate))
 			pcm[i] = 0
 			if c.beeping(heard) && !dark {
 				pcm[i] = int16(9000 * math.Sin(2*math.Pi*c.hertz*heard.Seconds()))

@@ -12,9 +12,9 @@ import (
 	"github.com/callreel/callreel/muxer"
 )
 
-// drained is what an output knows of the pauses at which its encoders give out
+// secured is what an output knows of the pauses at which its encoders give out
 // what they hold: a pause may last, and a crash in it is to take nothing.
-type drained struct {
+type secured struct {
 	upTo   int64   // number of the frame before which all is in the file
 	ending bool    // a pause begins soon: not the time for a new chunk
 	anew   bool    // the encoder of pictures is new, so the next is a key frame
@@ -44,7 +44,7 @@ func (s *session) settles() bool {
 
 // settle brings that to the file.
 func (s *session) settle() error {
-	err := s.out.drain(s.frame)
+	err := s.out.secure(s.frame)
 	if errors.Is(err, errHeld) {
 		s.log.Warn("a crash in this pause would take some pictures", "error", err)
 		return nil
@@ -52,13 +52,13 @@ func (s *session) settle() error {
 	return err
 }
 
-// drain brings to the file everything before frame number frames, which does not
+// secure brings to the file everything before frame number frames, which does not
 // come for a while. The encoder of pictures is flushed and opened anew. That of
 // sound goes on, so that nothing is heard of this: another one tells what it
 // would give, which is in the file until it has.
-func (o *output) drain(frames int64) error {
+func (o *output) secure(frames int64) error {
 	o.upTo = frames
-	held := o.drainVideo(frames)
+	held := o.secureVideo(frames)
 	if held != nil && !errors.Is(held, errHeld) {
 		return held
 	}
@@ -73,8 +73,8 @@ func (o *output) drain(frames int64) error {
 	return errors.Join(held, o.put(func() error { return o.checkpoint(pos, spare) }))
 }
 
-// drainVideo writes all pictures. Repetitions are not in the encoder.
-func (o *output) drainVideo(frames int64) error {
+// secureVideo writes all pictures. Repetitions are not in the encoder.
+func (o *output) secureVideo(frames int64) error {
 	if !o.still {
 		fresh, err := o.reopen()
 		if err != nil {

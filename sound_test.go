@@ -60,14 +60,14 @@ func TestLongLevelIsKept(t *testing.T) {
 	}
 }
 
-// TestNineAtOnce: whatever nine people shout together, nothing clips, also after
+// TestLongNineAtOnce: whatever nine people shout together, nothing clips, also after
 // AAC and between samples.
-func TestNineAtOnce(t *testing.T) {
+func TestLongNineAtOnce(t *testing.T) {
 	for dB, most := range map[float64]float64{-20: -1, -14: -0.5} {
 		synctest.Test(t, func(t *testing.T) {
 			var crowd []*speaker
 			for seed := range uint64(9) {
-				crowd = append(crowd, &speaker{pcm: babble(t, seed, dB, 8*time.Second)})
+				crowd = append(crowd, &speaker{pcm: babble(seed, dB, 8*time.Second)})
 			}
 			got, _ := recordSpeakers(t, 6*time.Second, crowd...)
 			l := measureLoudness(t, got)
@@ -79,10 +79,10 @@ func TestNineAtOnce(t *testing.T) {
 	}
 }
 
-// TestSilenceIsDigital: where nothing is received all samples are zero. Where
+// TestLongSilenceIsDigital: where nothing is received all samples are zero. Where
 // silence is, they are what its code stands for: A-law has no zero but +-8, and
 // G.722 comes to rest within some steps of it.
-func TestSilenceIsDigital(t *testing.T) {
+func TestLongSilenceIsDigital(t *testing.T) {
 	said := slices.Concat(nothing(settle), sine(440, -12, 2*time.Second), nothing(6*time.Second))
 	most := map[string]float64{"Opus silence": 1, "Opus with DTX": 1, "PCMA silence": 10, "G722 silence": 8}
 	for name, who := range map[string]speaker{
@@ -132,11 +132,11 @@ func between(at time.Duration, n int) func(int) bool {
 	return func(k int) bool { return k >= first && k < first+n }
 }
 
-// TestNoClicks looks for jumps in a tone that begins, ends, breaks off and
+// TestLongNoClicks looks for jumps in a tone that begins, ends, breaks off and
 // changes in every way. A fade over 4 ms keeps the first difference about that of
 // the tone, and the second below twice; an edge without a fade has up to 6 and
 // 33 times as much.
-func TestNoClicks(t *testing.T) {
+func TestLongNoClicks(t *testing.T) {
 	t.Parallel()
 	const length = 4 * time.Second
 	mid := settle + 1503*time.Millisecond // in mid-wave, and in mid-packet
@@ -197,9 +197,9 @@ func swing(pcm []float64, hertz float64) (least, most float64) {
 	return least, most
 }
 
-// TestNoDips: wherever packets begin with regard to the blocks that are mixed,
+// TestLongNoDips: wherever packets begin with regard to the blocks that are mixed,
 // the level stays the same.
-func TestNoDips(t *testing.T) {
+func TestLongNoDips(t *testing.T) {
 	for _, mime := range []string{"", "audio/PCMU"} {
 		for shift := time.Duration(0); shift < 20*time.Millisecond; shift += 5 * time.Millisecond {
 			synctest.Test(t, func(t *testing.T) {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -256,8 +258,10 @@ func span(pcm []float64, from, length time.Duration) []float64 {
 // sine returns a tone at 48 kHz of a peak level in dBFS.
 func sine(hertz, dB float64, length time.Duration) []float32 {
 	pcm := make([]float32, length*speakerRate/time.Second)
+	at, by := complex(math.Pow(10, dB/20), 0), rotation(hertz, speakerRate)
 	for i := range pcm {
-		pcm[i] = float32(math.Pow(10, dB/20) * math.Sin(2*math.Pi*hertz*float64(i)/speakerRate))
+		pcm[i] = float32(imag(at))
+		at *= by
 	}
 	return pcm
 }
@@ -266,38 +270,34 @@ func nothing(length time.Duration) []float32 { return make([]float32, length*spe
 
 // babble returns something like speech of an RMS level in dBFS: syllables of
 // harmonics and hiss, of which each seed has its own.
-func babble(t testing.TB, seed uint64, dB float64, length time.Duration) []float32 {
-	t.Helper()
+func babble(seed uint64, dB float64, length time.Duration) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 3))
-	pcm := make([]float32, length*16000/time.Second)
+	pcm := nothing(length)
 	for at := 0; at < len(pcm); {
-		n := min(800+rng.IntN(3200), len(pcm)-at)
+		n := min(2400+rng.IntN(9600), len(pcm)-at)
 		if rng.IntN(6) > 0 {
 			syllable(pcm[at:at+n], rng)
 		}
 		at += n
 	}
-	up, err := resample.New(16000, speakerRate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return scaled(up.Process(nil, pcm), dB)
+	return scaled(pcm, dB)
 }
 
-// syllable makes harmonics that are strongest around a formant, and some hiss, at 16 kHz.
+// syllable makes harmonics that are strongest around a formant, and some hiss.
 func syllable(pcm []float32, rng *rand.Rand) {
 	pitch, formant, loud := 90+110*rng.Float64(), 300+1200*rng.Float64(), math.Pow(10, -0.7*rng.Float64())
-	var phases [40]float64
-	for k := range phases {
-		phases[k] = 2 * math.Pi * rng.Float64()
+	var harmonics []complex128
+	for k := 1.0; k*pitch < 3600; k++ {
+		harmonics = append(harmonics, cmplx.Rect(1/k/(0.5+math.Abs(k*pitch-formant)/500), 2*math.Pi*rng.Float64()))
 	}
+	at, by := complex(1, 0), rotation(pitch, speakerRate)
 	for i := range pcm {
-		x := 0.02 * rng.NormFloat64()
-		for k := 1; float64(k)*pitch < 3600; k++ {
-			hertz := pitch * float64(k)
-			x += math.Sin(2*math.Pi*hertz*float64(i)/16000+phases[k]) / float64(k) / (0.5 + math.Abs(hertz-formant)/500)
+		var x complex128
+		for _, h := range slices.Backward(harmonics) {
+			x = (x + h) * at
 		}
-		pcm[i] = float32(loud * x * math.Sin(math.Pi*float64(i)/float64(len(pcm))))
+		pcm[i] = float32(loud * (imag(x) + 0.02*rng.NormFloat64()) * math.Sin(math.Pi*float64(i)/float64(len(pcm))))
+		at *= by
 	}
 }
 

@@ -42,15 +42,15 @@ func (d chunkFolder) discardChunk(index int) error {
 
 // standingCase is a recording of pictures, some of which stand.
 type standingCase struct {
-	name   string
-	video  VideoSettings
-	chunk  time.Duration
-	frames int
-	moves  func(n int) bool      // frame n has another picture than the one before
-	kind   func(n int) frameKind // of frame n otherwise, when it is overloaded; nil: as at full level
-	spared bool                  // at least half of all frames were not encoded
-	anew   func(n int) bool      // frame n is encoded again though it is the same; nil: none is
-	drains func(n int) bool      // before frame n there is a pause
+	name    string
+	video   VideoSettings
+	chunk   time.Duration
+	frames  int
+	moves   func(n int) bool      // frame n has another picture than the one before
+	kind    func(n int) frameKind // of frame n otherwise, when it is overloaded; nil: as at full level
+	spared  bool                  // at least half of all frames were not encoded
+	anew    func(n int) bool      // frame n is encoded again though it is the same; nil: none is
+	pausing func(n int) bool      // before frame n there is a pause
 }
 
 // Somebody moves from the 30th to the 34th second, and once in the 45th.
@@ -73,9 +73,9 @@ func standingCases() []standingCase {
 		}},
 	}
 	pauses := func(n int) bool { return n == 1 || n%33 == 0 || n > 265 && n < 275 }
-	all = append(all, standingCase{name: "pauses, always", frames: 100, chunk: time.Hour, moves: func(int) bool { return true }, drains: pauses},
-		standingCase{name: "pauses", frames: 420, chunk: 10 * time.Second, moves: movesThen, spared: true, drains: pauses},
-		standingCase{name: "pauses, B-frames", frames: 290, chunk: time.Hour, moves: movesThen, drains: pauses, video: VideoSettings{Options: map[string]string{"bf": "3", "preset": "veryfast"}}})
+	all = append(all, standingCase{name: "pauses, always", frames: 100, chunk: time.Hour, moves: func(int) bool { return true }, pausing: pauses},
+		standingCase{name: "pauses", frames: 420, chunk: 10 * time.Second, moves: movesThen, spared: true, pausing: pauses},
+		standingCase{name: "pauses, B-frames", frames: 290, chunk: time.Hour, moves: movesThen, pausing: pauses, video: VideoSettings{Options: map[string]string{"bf": "3", "preset": "veryfast"}}})
 	for name, v := range map[string]VideoSettings{
 		"baseline":           {Options: map[string]string{"profile": "baseline", "bf": "0"}},
 		"three B-frames":     {Options: map[string]string{"bf": "3", "preset": "veryfast"}},
@@ -128,8 +128,8 @@ func (c *standingCase) record(t *testing.T, dir chunkFolder) (chunks []doneChunk
 	defer o.close()
 	picture := -1
 	for n := range c.frames {
-		if c.drains != nil && c.drains(n) {
-			if err := o.drain(int64(n)); err != nil {
+		if c.pausing != nil && c.pausing(n) {
+			if err := o.secure(int64(n)); err != nil {
 				t.Fatalf("a pause before frame %d: %v", n, err)
 			}
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callreel/callreel/internal/filelock"
 )
 
 const (
@@ -43,7 +45,7 @@ type Node struct {
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
-	lock   *os.File
+	lock   *filelock.Lock
 	memory *memory // instead of all this
 }
 

@@ -175,7 +175,7 @@ func TestScreenShare(t *testing.T) {
 	)
 	aspect, err := chromedp.Run(ann.ctx, chromedp.Evaluate[float64](screenAspect))
 	must(t, err)
-	s.await("room", 3)
+	s.await("room", 4) // the screen has sound
 	r := s.start("room")
 	pass(t, 6*time.Second)
 	m := r.stop()

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	chaosKills = flag.Int("chaos.kills", 20, "how often TestChaos kills")
+	chaosKills = flag.Int("chaos.kills", 12, "how often TestChaos kills")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "what TestChaos's chances follow from; 0: any")
 	chaosServe = flag.String("chaos.serve", "", "flags of the server that TestChaos kills, as to see that it finds out")
 )

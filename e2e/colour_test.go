@@ -63,6 +63,7 @@ func patchStream(size image.Point) string {
 // say limited range and no matrix, and VP8 has no say; who believes them is 38
 // levels off.
 func TestColours(t *testing.T) {
+	t.Parallel()
 	codecs := []string{"vp8", "vp9", "h264", "av1"}
 	for _, size := range []image.Point{{640, 360}, {427, 241}} {
 		t.Run(fmt.Sprintf("%dx%d", size.X, size.Y), func(t *testing.T) {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"image"
 	"math"
+	"math/cmplx"
 	"time"
 
 	"github.com/callreel/callreel/internal/simulate"
@@ -93,22 +94,41 @@ func (s samples) length() time.Duration { return time.Duration(len(s)) * time.Se
 
 // level returns the amplitude of a tone of that frequency.
 func (s samples) level(hertz int) float64 {
-	var re, im float64
-	for i, v := range s {
-		sin, cos := math.Sincos(2 * math.Pi * float64(hertz) * float64(i) / sampleRate)
-		re, im = re+v*cos, im+v*sin
+	amount, _ := s.correlate(1, rotation(hertz))
+	return 2 * cmplx.Abs(amount) / float64(len(s))
+}
+
+// rotation is what a tone turns by from one sample to the next. To multiply by it is
+// much cheaper than to take sines.
+func rotation(hertz int) complex128 { return cmplx.Rect(1, 2*math.Pi*float64(hertz)/sampleRate) }
+
+// correlate returns how much of a tone is in samples, as the sum of products with
+// it, and where the tone is after them.
+func (s samples) correlate(at, turn complex128) (sum, next complex128) {
+	for _, v := range s {
+		sum += complex(v*real(at), v*imag(at))
+		at *= turn
 	}
-	return 2 * math.Hypot(re, im) / float64(len(s))
+	return sum, at
 }
 
 // beeps returns when the beeps of a frequency begin, to a millisecond or two.
 // Windows of 50 ms tell frequencies apart that differ by 60 Hz.
 func (s samples) beeps(hertz int) []time.Duration {
 	const step, window = sampleRate / 1000, sampleRate / 20
+	parts := make([]complex128, len(s)/step)
+	at, by := complex(1, 0), rotation(hertz)
+	for i := range parts {
+		parts[i], at = s[i*step:][:step].correlate(at, by)
+	}
 	var out []time.Duration
 	on := false
-	for i := 0; i+window <= len(s); i += step {
-		switch l := s[i : i+window].level(hertz); {
+	for i := 0; i+window <= len(parts)*step; i += step {
+		var sum complex128
+		for _, part := range parts[i/step:][:window/step] {
+			sum += part
+		}
+		switch l := 2 * cmplx.Abs(sum) / window; {
 		case !on && l > beepLevel/2: // half of the window is in the beep
 			on = true
 			out = append(out, time.Duration(i+window/2)*time.Second/sampleRate)

@@ -21,6 +21,7 @@ var (
 // A server that has made many recordings, and makes a long one of nine people, holds
 // no more processes, descriptors, goroutines and memory than at first.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--admission=off", "--rate-limit=-1")
 	api, err := client.New(client.Config{Endpoint: s.url, Token: s.token})
 	must(t, err)

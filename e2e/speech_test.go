@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -41,13 +42,16 @@ func syllable(pcm []float64, rng *rand.Rand) {
 
 // voiced is the sum of a voice's harmonics, strongest at the formants.
 func voiced(phase, pitch float64, formants [2]float64) (v float64) {
+	turn := cmplx.Rect(1, phase)
+	at := turn // of the k-th harmonic
 	for k := 1.0; k*pitch < 3500; k++ {
 		gain := 0.02
 		for i, f := range formants {
 			d := (k*pitch - f) / 120
 			gain += 0.5 / float64(i+1) / (1 + d*d)
 		}
-		v += gain * math.Sin(k*phase)
+		v += gain * imag(at)
+		at *= turn
 	}
 	return v
 }
@@ -127,7 +131,7 @@ func align(original, heard samples, guess int) int {
 	const reach = sampleRate / 10
 	best, at := -2.0, guess
 	for lag := max(guess-reach, 0); lag <= guess+reach; lag++ {
-		n := min(len(heard), len(original)-lag, 10*sampleRate)
+		n := min(len(heard), len(original)-lag, 5*sampleRate)
 		if n <= 0 {
 			break
 		}

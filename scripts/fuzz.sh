@@ -23,11 +23,11 @@ fuzz() {
 }
 
 targets=$(grep -r --include='*_test.go' '^func Fuzz' . | sed 's|/[^/]*:func | |; s|(.*||' | sort)
+export time work
+export -f fuzz
 for dir in $(cut -d' ' -f1 <<<"$targets" | uniq); do
 	"$go" test -c -fuzz . -o "$work/${dir//\//_}.test" "$dir"
 	mkdir -p "$work/cache/$dir"
-done
-export time work
-export -f fuzz
-xargs -P "$((2 * $(nproc)))" -L 1 bash -c 'fuzz "$0" "$1"' <<<"$targets"
+	grep "^$dir " <<<"$targets" # while the next package is built
+done | xargs -P "$((2 * $(nproc)))" -L 1 bash -c 'fuzz "$0" "$1"'
 [ ! -e "$work/failed" ]

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/callreel/callreel/internal/filelock"
 )
 
 // ErrLocked says that somebody else has a recording in the spool.
@@ -25,13 +27,6 @@ func (s *Spool) Lock(recording string) (io.Closer, error) {
 	return f, nil
 }
 
-// spoolLock is a locked directory.
-type spoolLock struct{ *os.File }
-
-// Close unlocks before it closes: a process that is just being started has what
-// this one has open for a moment, and would keep the lock.
-func (l spoolLock) Close() error { return errors.Join(unlockFile(l.File), l.File.Close()) }
-
 func (s *Spool) lock(recording string) (io.Closer, error) {
 	if err := checkSegments(recording); err != nil {
 		return nil, err
@@ -46,10 +41,13 @@ func (s *Spool) lock(recording string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
+	l, err := filelock.New(f)
+	switch {
+	case errors.Is(err, filelock.ErrLocked):
+		return nil, fmt.Errorf("%w: %w", ErrLocked, err)
+	case err != nil:
+		return nil, err
 	}
-	l := spoolLock{f}
 	if err := stillNamed(f, name); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

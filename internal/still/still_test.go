@@ -164,13 +164,13 @@ func (r row) encode(t testing.TB) *stream {
 // noise is a picture that fades and moves, with grain.
 func noise(size image.Point, n int) *image.YCbCr {
 	img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
-	random := rand.New(rand.NewPCG(1, uint64(n)))
-	for i := range img.Y {
-		x, y := i%img.YStride, i/img.YStride
-		img.Y[i] = uint8((x+y+5*n)%(120+3*n) + random.IntN(9) + 16)
+	luma, blue, red, width := img.Y, img.Cb, img.Cr, img.YStride // looked up once
+	_, _ = rand.NewChaCha8([32]byte{1, byte(n)}).Read(luma)      // never fails
+	for i, grain := range luma {
+		luma[i] = uint8((i%width+i/width+5*n)%(120+3*n) + int(grain)%9 + 16)
 	}
-	for i := range img.Cb {
-		img.Cb[i], img.Cr[i] = uint8(90+n+i%50), uint8(160-n-i%70)
+	for i := range blue {
+		blue[i], red[i] = uint8(90+n+i%50), uint8(160-n-i%70)
 	}
 	return img
 }

@@ -1,6 +1,6 @@
-//go:build linux || darwin || freebsd
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package storage
+package filelock
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func lockFile(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+func lock(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
 
-func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
+func unlock(f *os.File) error { return flock(f, unix.LOCK_UN) }
 
 func flock(f *os.File, how int) error {
 	switch err := unix.Flock(int(f.Fd()), how); {
