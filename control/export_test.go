@@ -1,5 +1,10 @@
 package control
 
+import (
+	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/ingest/whip"
+)
+
 // DescribeAPI is the description of the API that a server hands out.
 func DescribeAPI() ([]byte, error) { return describeAPI(routes(), "test", "http://127.0.0.1:8080") }
 
@@ -25,3 +30,6 @@ func (s *Server) HoldStarts() (release func()) {
 	s.starting <- struct{}{}
 	return func() { <-s.starting }
 }
+
+// NewLocal is the host of a server that has none.
+func NewLocal(engine *callreel.Engine) Host { return newLocal(engine, whip.Config{}) }

@@ -37,6 +37,8 @@ type record struct {
 	Gone      []int          `json:"deletedChunks,omitempty"`
 	Stored    bool           `json:"stored,omitempty"`    // all its files are in the store
 	Announced bool           `json:"announced,omitempty"` // as an event
+	// Intended says that this was written before the recording began.
+	Intended bool `json:"intended,omitempty"`
 }
 
 // over reports whether the recording has ended, whatever became of it.
@@ -53,13 +55,14 @@ type index struct {
 	table *cluster.Table
 	node  string
 
-	mu    sync.Mutex
-	byID  map[string]*entry
-	order []*entry // by start, then by ID
+	mu      sync.Mutex
+	byID    map[string]*entry
+	order   []*entry          // by start, then by ID
+	intents map[string]*entry // of recordings without a record, by ID
 }
 
 func openIndex(ctx context.Context, table *cluster.Table, node string) (*index, error) {
-	x := &index{table: table, node: node, byID: make(map[string]*entry)}
+	x := &index{table: table, node: node, byID: make(map[string]*entry), intents: make(map[string]*entry)}
 	for r, err := range table.All(ctx) {
 		if err != nil {
 			return nil, err
@@ -70,6 +73,10 @@ func openIndex(ctx context.Context, table *cluster.Table, node string) (*index, 
 		}
 		if e.Version > recordVersion {
 			return nil, fmt.Errorf("control: index of recordings, %q has version %d, and this program knows %d", r.Key, e.Version, recordVersion)
+		}
+		if e.Intended {
+			x.intents[r.Key] = e
+			continue
 		}
 		x.byID[r.Key] = e
 		x.order = append(x.order, e)
@@ -100,23 +107,36 @@ func (x *index) get(id string) (record, bool) {
 	return record{}, false
 }
 
-// add makes a record of a recording that is not known yet.
+// add makes a record of a recording that is not known yet, with what was said when
+// it was to begin.
 func (x *index) add(ctx context.Context, r record) error {
-	r.Version, r.Node = recordVersion, cmp.Or(r.Node, x.node)
-	value, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("control: %w", err)
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := &entry{record: r}
-	if e.revision, err = x.write(ctx, r.ID, value, 0); err != nil {
+	intent := x.intents[r.ID]
+	if intent != nil {
+		e.heed(&intent.record)
+		e.revision = intent.revision
+	}
+	var err error
+	if e.revision, err = x.store(ctx, &e.record, e.revision); err != nil {
 		return err
 	}
+	delete(x.intents, r.ID)
 	x.byID[r.ID] = e
 	at, _ := slices.BinarySearchFunc(x.order, e, compareEntries)
 	x.order = slices.Insert(x.order, at, e)
 	return nil
+}
+
+// store writes a record, of a new recording for revision 0.
+func (x *index) store(ctx context.Context, r *record, revision uint64) (uint64, error) {
+	r.Version, r.Node = recordVersion, cmp.Or(r.Node, x.node)
+	value, err := json.Marshal(r)
+	if err != nil {
+		return 0, fmt.Errorf("control: %w", err)
+	}
+	return x.write(ctx, r.ID, value, revision)
 }
 
 // write writes a record, a new one for revision 0. This node alone writes its
@@ -148,11 +168,7 @@ func (x *index) change(ctx context.Context, id string, apply func(*record)) erro
 	}
 	next := e.record
 	apply(&next)
-	value, err := json.Marshal(next)
-	if err != nil {
-		return fmt.Errorf("control: %w", err)
-	}
-	revision, err := x.write(ctx, id, value, e.revision)
+	revision, err := x.store(ctx, &next, e.revision)
 	if err != nil {
 		return err
 	}
@@ -160,11 +176,11 @@ func (x *index) change(ctx context.Context, id string, apply func(*record)) erro
 	return nil
 }
 
-// forget drops a record.
+// forget drops a record, or what was to become one.
 func (x *index) forget(ctx context.Context, id string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.byID[id]
+	e := cmp.Or(x.byID[id], x.intents[id])
 	if e == nil {
 		return nil
 	}
@@ -172,6 +188,7 @@ func (x *index) forget(ctx context.Context, id string) error {
 		return err
 	}
 	delete(x.byID, id)
+	delete(x.intents, id)
 	if at, found := slices.BinarySearchFunc(x.order, e, compareEntries); found {
 		x.order = slices.Delete(x.order, at, at+1)
 	}

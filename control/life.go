@@ -114,6 +114,9 @@ func (s *Server) reconcile(ctx context.Context) error {
 			}
 		}
 	}
+	if err := s.index.forgetIntents(ctx, now); err != nil {
+		return err
+	}
 	return s.calls.recover(ctx, now)
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/internal/token"
 )
@@ -108,26 +110,46 @@ func (s *Server) start(ctx context.Context, c call, args arguments, request stri
 		return outcome{}, err
 	}
 	defer func() { <-s.starting }()
-	if r, ok := s.index.requested(request, c.conversation); ok {
-		return s.begun(r), nil
+	if r, ok, err := s.requested(ctx, request, c.conversation); ok || err != nil {
+		return s.begun(r), err
 	}
 	if err := s.checkRoom(); err != nil {
 		return outcome{}, err
 	}
 	cfg := s.cfg.Recording
-	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, "", cmp.Or(args.delay, cfg.Delay)
+	cfg.Conversation, cfg.ID, cfg.Delay = c.conversation, uuid.Must(uuid.NewV7()).String(), cmp.Or(args.delay, cfg.Delay)
 	cfg.PauseOnStart = cfg.PauseOnStart || args.pauseOnStart
-	rec, err := s.host.Start(ctx, cfg)
-	if err != nil {
+	intent := record{
+		recordingDetails: recordingDetails{ID: cfg.ID, Conversation: c.conversation, StartTime: time.Now(), Context: args.operationContext},
+		CallID:           cmp.Or(args.callID, c.given, callIDOf(c.conversation)), ConnectionID: args.connectionID,
+		CallbackURL: args.callback, Request: request,
+	}
+	if err := s.index.intend(ctx, intent); err != nil {
 		return outcome{}, err
 	}
+	rec, err := s.host.Start(ctx, cfg)
+	if err != nil {
+		return outcome{}, errors.Join(err, s.index.forget(context.WithoutCancel(ctx), cfg.ID))
+	}
 	r := s.newRecord(rec)
-	r.CallID, r.ConnectionID = cmp.Or(args.callID, c.given, r.CallID), args.connectionID
-	r.Context, r.CallbackURL, r.Request = args.operationContext, args.callback, request
 	if err := s.index.add(context.WithoutCancel(ctx), r); err != nil {
 		return outcome{}, errors.Join(err, s.takeBack(ctx, rec))
 	}
 	return s.begun(r), nil
+}
+
+// requested returns the recording that a request has started already, also if the
+// server ended before it could make the record and the recording goes on.
+func (s *Server) requested(ctx context.Context, request, conversation string) (record, bool, error) {
+	if r, ok := s.index.requested(request, conversation); ok {
+		return r, true, nil
+	}
+	id, _ := s.index.intended(request, conversation)
+	if rec, ok := s.host.Recording(id); ok {
+		r := s.newRecord(rec)
+		return r, true, s.index.add(ctx, r)
+	}
+	return record{}, false, nil
 }
 
 // startTurn is how long a start waits for others.

@@ -185,9 +185,9 @@ func (r *rig) start(conversation string) string {
 	return r.startWith(conversation, "{}")
 }
 
-func (r *rig) startWith(conversation, body string) string {
+func (r *rig) startWith(conversation, body string, headers ...string) string {
 	r.t.Helper()
-	a := r.do("POST", "/conversations/"+conversation+"/Recordings", body)
+	a := r.do("POST", "/conversations/"+conversation+"/Recordings", body, headers...)
 	var b struct{ RecordingID string }
 	if a.Code != 200 {
 		r.t.Fatalf("start: %d %s", a.Code, a.Body)

@@ -40,7 +40,7 @@ func enums() map[reflect.Type][]string {
 	return map[reflect.Type][]string{
 		reflect.TypeFor[recordingState](): {string(stateActive), string(stateInactive)},
 		reflect.TypeFor[callreel.EndReason](): {
-			string(callreel.EndStopped), string(callreel.EndCallEnded), string(callreel.EndShutdown), string(callreel.EndError),
+			string(callreel.EndStopped), string(callreel.EndCallEnded), string(callreel.EndShutdown), string(callreel.EndError), string(callreel.EndInterrupted),
 		},
 		reflect.TypeFor[callreel.Verdict](): {string(callreel.Pass), string(callreel.Warn), string(callreel.Fail)},
 		reflect.TypeFor[callreel.AlarmKind](): {
