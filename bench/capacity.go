@@ -40,13 +40,15 @@ func (c Capacity) String() string {
 	return name
 }
 
-// try returns that with so many recordings.
+// try returns that with so many recordings: the better one, which came last.
 func (c Capacity) try(recordings int) (Try, bool) {
-	i := slices.IndexFunc(c.Tries, func(t Try) bool { return t.Recordings == recordings })
+	tries := slices.Clone(c.Tries)
+	slices.Reverse(tries)
+	i := slices.IndexFunc(tries, func(t Try) bool { return t.Recordings == recordings })
 	if i < 0 {
 		return Try{}, false
 	}
-	return c.Tries[i], true
+	return tries[i], true
 }
 
 // Each returns what each recording adds to the peak RSS of the process that makes
@@ -82,7 +84,9 @@ const maxRecordings = 256
 func (t Try) fits() bool { return t.Late*100 <= t.Frames }
 
 // Capacity finds out how many recordings fit this machine, by doubling their
-// number until one does not keep up, and then halving what is between.
+// number until one does not keep up, and then halving what is between. Those that do
+// not keep up get a second chance, as any moment that the machine spends elsewhere is
+// a frame that is late.
 func (r Runner) Capacity(ctx context.Context, s Scenario) (Capacity, error) {
 	c := Capacity{Scenario: s, Options: r.Options}
 	made, err := makeCall(ctx, r.Cache, s)
@@ -97,8 +101,8 @@ func (r Runner) Capacity(ctx context.Context, s Scenario) (Capacity, error) {
 		return c, err
 	}
 	defer func() { _ = os.RemoveAll(temp) }() // what is left there is in the system's folder for that
-	c.Recordings, err = search(func(n int) (bool, error) {
-		j := Job{Kind: jobPaced, Scenario: s, Cache: r.Cache, Dir: filepath.Join(temp, fmt.Sprint(n)), Options: r.Options, Recordings: n}
+	try := func(n int) (bool, error) {
+		j := Job{Kind: jobPaced, Scenario: s, Cache: r.Cache, Dir: filepath.Join(temp, fmt.Sprint(len(c.Tries))), Options: r.Options, Recordings: n}
 		rep, err := j.spawn(ctx, r.Command)
 		if err != nil {
 			return false, err
@@ -106,6 +110,13 @@ func (r Runner) Capacity(ctx context.Context, s Scenario) (Capacity, error) {
 		c.Tries = append(c.Tries, *rep.Try)
 		r.say("%v: %d at a time: %.2f cores, %d MiB, %d of %d frames late", c, n, rep.Try.Cores, rep.Try.PeakRSS>>20, rep.Try.Late, rep.Try.Frames)
 		return rep.Try.fits(), nil
+	}
+	c.Recordings, err = search(func(n int) (bool, error) {
+		ok, err := try(n)
+		if !ok && err == nil {
+			ok, err = try(n)
+		}
+		return ok, err
 	})
 	return c, err
 }

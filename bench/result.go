@@ -122,6 +122,20 @@ func (m Measurement) Median() Sample {
 	return s
 }
 
+// to returns the cores that m took to those of another subject: the median of the
+// ratios within a round, so that a machine that becomes slower hits both. It is 0
+// without samples.
+func (m Measurement) to(other Measurement) float64 {
+	ratios := make([]float64, min(len(m.Samples), len(other.Samples)))
+	for i := range ratios {
+		ratios[i] = m.Samples[i].Cores / other.Samples[i].Cores
+	}
+	if len(ratios) == 0 {
+		return 0
+	}
+	return median(ratios, func(x float64) float64 { return x })
+}
+
 func median[T any](samples []T, get func(T) float64) float64 {
 	values := make([]float64, len(samples))
 	for i, s := range samples {

@@ -37,7 +37,7 @@ func (r Run) summary(w io.Writer) error {
 		med, q := m.Median(), m.Quality
 		ratio := ""
 		if floor, ok := r.find(m.Scenario, Floor); ok && floor.Median().Cores > 0 && m.Subject != Floor {
-			ratio = fmt.Sprintf("%.2f", med.Cores/floor.Median().Cores)
+			ratio = fmt.Sprintf("%.2f", m.to(floor))
 		}
 		t.row(m.Scenario.String(), m.Subject, fmt.Sprintf("%.3f ± %.3f", med.Cores, m.spread()/2), ratio,
 			fmt.Sprint(med.PeakRSS>>20), number(float64(med.FileRSS>>20), "%.0f"), number(q.BitRate/1e6, "%.2f"), number(q.SSIM, "%.4f"), share(q.Decoded, q.Pictures))

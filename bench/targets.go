@@ -91,12 +91,12 @@ func eachMemory(scenario string, q callreel.Quality) func(Run) (float64, bool) {
 	}
 }
 
-// coresTo is callreel's cores to those of another subject.
+// coresTo is callreel's cores to those of another subject, in the same rounds.
 func coresTo(scenario, subject string) func(Run) (float64, bool) {
 	return func(r Run) (float64, bool) {
 		ours, ok1 := r.named(scenario, Callreel)
 		theirs, ok2 := r.named(scenario, subject)
-		return ours.Median().Cores / theirs.Median().Cores, ok1 && ok2
+		return ours.to(theirs), ok1 && ok2
 	}
 }
 
