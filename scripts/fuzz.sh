@@ -15,6 +15,11 @@ fuzz() {
 	local dir=$1 target=$2 out=$work/$2.${1//\//_}.log status=ok
 	(cd "$dir" && "$work/${dir//\//_}.test" -test.run "^$target\$" -test.fuzz "^$target\$" -test.fuzztime "$time" \
 		-test.fuzzminimizetime 5s -test.parallel 1 -test.fuzzcachedir "$work/cache/$dir" -test.timeout 10m) >"$out" 2>&1 || status=FAILED
+	# Go also fails a target that was in the middle of an input when the time was up.
+	# One that found something says where it wrote the input, or fails with its seeds.
+	if [ "$status" != ok ] && grep -qx '    context deadline exceeded' "$out" && ! grep -qE 'Failing input|panic:|_test\.go:' "$out"; then
+		status=ok
+	fi
 	printf '%-6s %-18s %-22s %s\n' "$status" "$dir" "$target" "$(grep -o 'execs: [0-9]*' "$out" | tail -1)"
 	if [ "$status" != ok ]; then
 		cat "$out"
