@@ -11,9 +11,6 @@ const (
 	// maxSpareBytes is for the memory of how large units. All that is in use would
 	// grow to the size of key frames otherwise.
 	maxSpareBytes = 16 << 10
-	// roomStep is what there is room for in multiples of, so that memory soon is for
-	// units of most sizes.
-	roomStep = 4 << 10
 	// maxLargeBytes is for the memory of one that is larger, as key frames are.
 	maxLargeBytes = 512 << 10
 )
@@ -52,7 +49,17 @@ func (r *Receiver) memory(size int) []byte {
 		r.spare = slices.Delete(r.spare, best, best+1)
 	}
 	if cap(b) < size {
-		return make([]byte, 0, (size+roomStep-1)/roomStep*roomStep)
+		return make([]byte, 0, room(size))
 	}
 	return b
+}
+
+// room rounds a size up, so that memory soon is for units of most sizes. Small ones
+// less: what waits is bounded by how much data it is, not by how much memory.
+func room(size int) int {
+	step := 256
+	if size > 1<<10 {
+		step = 4 << 10
+	}
+	return (size + step - 1) / step * step
 }
