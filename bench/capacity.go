@@ -42,13 +42,12 @@ func (c Capacity) String() string {
 
 // try returns that with so many recordings: the better one, which came last.
 func (c Capacity) try(recordings int) (Try, bool) {
-	tries := slices.Clone(c.Tries)
-	slices.Reverse(tries)
-	i := slices.IndexFunc(tries, func(t Try) bool { return t.Recordings == recordings })
-	if i < 0 {
-		return Try{}, false
+	for _, t := range slices.Backward(c.Tries) {
+		if t.Recordings == recordings {
+			return t, true
+		}
 	}
-	return tries[i], true
+	return Try{}, false
 }
 
 // Each returns what each recording adds to the peak RSS of the process that makes

@@ -82,6 +82,23 @@ func (h *hooks) told(t *testing.T, host string, types ...string) (out []happened
 	return out
 }
 
+// states are those of recordings that a host was told, sorted.
+func (h *hooks) states(t *testing.T, host string) (out []string) {
+	t.Helper()
+	for _, e := range h.told(t, host, stateChanged) {
+		out = append(out, e.Data.State)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// forget drops what was sent so far.
+func (h *hooks) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got = nil
+}
+
 func (h *hooks) set(down bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

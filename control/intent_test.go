@@ -57,9 +57,7 @@ func TestStartOutlivesACrash(t *testing.T) {
 			r.check(r.engine.Suspend(t.Context()))
 			_, err = table.Put(t.Context(), id, noted)
 			r.check(err)
-			h.mu.Lock()
-			h.got = nil
-			h.mu.Unlock()
+			h.forget()
 
 			r = makeRig(t, dir, node, func(c *control.Config) {
 				c.Webhooks.Transport = h
@@ -78,12 +76,7 @@ func TestStartOutlivesACrash(t *testing.T) {
 				r.do("DELETE", "/conversations/room/recordings/"+id, "")
 			}
 			time.Sleep(time.Minute)
-			var states []string
-			for _, e := range h.told(t, "app.test", stateChanged) {
-				states = append(states, e.Data.State)
-			}
-			slices.Sort(states)
-			if strings.Join(states, " ") != "active inactive" {
+			if states := h.states(t, "app.test"); strings.Join(states, " ") != "active inactive" {
 				t.Errorf("goes on %v: told: %q", goesOn, states)
 			}
 		})

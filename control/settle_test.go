@@ -3,7 +3,6 @@ package control_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -81,19 +80,12 @@ func TestBeginIsToldAfterACrash(t *testing.T) {
 		}
 		_, err = table.Put(t.Context(), id, []byte(untold))
 		r.check(err)
-		h.mu.Lock()
-		h.got = nil
-		h.mu.Unlock()
+		h.forget()
 
 		r = makeRig(t, dir, node, func(c *control.Config) { c.Webhooks.Transport = h })
 		defer r.close()
 		time.Sleep(time.Minute)
-		var states []string
-		for _, e := range h.told(t, "app.test", stateChanged) {
-			states = append(states, e.Data.State)
-		}
-		slices.Sort(states)
-		if strings.Join(states, " ") != "active inactive" {
+		if states := h.states(t, "app.test"); strings.Join(states, " ") != "active inactive" {
 			t.Errorf("told: %q", states)
 		}
 	})
