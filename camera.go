@@ -84,7 +84,7 @@ func (c *camera) adopt() {
 }
 
 // decode decodes what was pulled, for the picture at local time at.
-func (c *camera) decode(at timebase.Ticks, tl *timeline) {
+func (c *camera) decode(at timebase.Ticks, clock frameClock) {
 	if c.idle() {
 		return
 	}
@@ -95,7 +95,7 @@ func (c *camera) decode(at timebase.Ticks, tl *timeline) {
 		}
 	}
 	if c.active != nil {
-		c.decodeLayer(c.active, tl)
+		c.decodeLayer(c.active, clock)
 	}
 }
 
@@ -109,10 +109,10 @@ func (l *videoLayer) key() int {
 	return slices.IndexFunc(l.due, func(u unit) bool { return u.Key })
 }
 
-// decodeLayer decodes the due units of l. Those that nothing depends on are
-// left out unless they are shown, and all are if decoding has cost too much.
-// When it has not any more, a key frame is asked for.
-func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
+// decodeLayer decodes the due units of l. Those that nothing depends on that is
+// shown are left out, and all are if decoding has cost too much. When it has not
+// any more, a key frame is asked for.
+func (c *camera) decodeLayer(l *videoLayer, clock frameClock) {
 	if c.held && !c.budget.exhausted() {
 		c.held = false
 		l.restart(true)
@@ -120,8 +120,8 @@ func (c *camera) decodeLayer(l *videoLayer, tl *timeline) {
 	}
 	for i, u := range l.due {
 		c.torn = c.torn || u.Dropped > 0
-		pos, recorded := tl.position(u.at)
-		if !recorded || u.Discardable && i < len(l.due)-1 {
+		pos, recorded := clock.position(u.at)
+		if !recorded || l.skips(i, clock) {
 			continue
 		}
 		if c.budget.exhausted() {

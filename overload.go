@@ -1,6 +1,7 @@
 package callreel
 
 import (
+	"image"
 	"slices"
 	"time"
 
@@ -85,7 +86,8 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 		l.pull(now, at+1)
 		l.spare(c.spares(l))
 	}
-	c.prefer(at+s.behind, s.cfg.Video.Quality.enough(s.pictureRate()))
+	canvas := image.Pt(s.cfg.Width, s.cfg.Height)
+	c.prefer(at+s.behind, s.cfg.Video.Quality.enough(s.pictureRate(), c.place.size, canvas))
 }
 
 // look decodes the pictures that were pulled.
@@ -94,7 +96,7 @@ func (s *session) look(at timebase.Ticks) {
 		for _, l := range c.layers {
 			l.ask()
 		}
-		c.decode(at+s.behind, &s.timeline)
+		c.decode(at+s.behind, frameClock{&s.timeline, s.frameLen})
 		c.steer(at + s.behind)
 	}
 }

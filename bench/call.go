@@ -129,8 +129,8 @@ func (c call) captured(cache string) (string, error) {
 
 // capture is the name of that file.
 func (s Scenario) capture(cache string) string {
-	return filepath.Join(cache, "calls", fmt.Sprintf("%s-%d-%s-%s-%s-%ds-r%d.pcapng",
-		s.Workload, s.Participants, s.Codec, s.Layers, s.Cameras, s.Seconds, recipe))
+	return filepath.Join(cache, "calls", fmt.Sprintf("%s-%d-%s-%s-%s-%ds-r%d-%d.pcapng",
+		s.Workload, s.Participants, s.Codec, s.Layers, s.Cameras, s.Seconds, recipe, wire))
 }
 
 func (c call) capture() ([]byte, error) {

@@ -96,7 +96,7 @@ func (f *floor) decode() error {
 				return err
 			}
 			defer dec.Close()
-			all = append(all, &shown{sent: s, temporal: u.Temporal, dec: dec})
+			all = append(all, &shown{sent: s, temporal: u.Temporal, rate: f.ref.Encoder.FrameRate, dec: dec})
 		}
 	}
 	for tick := range f.call.scenario.Seconds * f.ref.Encoder.FrameRate {
@@ -113,15 +113,47 @@ func (f *floor) decode() error {
 // shown is a stream that is decoded.
 type shown struct {
 	sent
-	temporal int
+	temporal int // the highest layer; -1: all
+	rate     int // frames/s of the recording
 	dec      *codec.VideoDecoder
 	next     int
 }
 
+// tick returns the frame of the recording in which picture n is due.
+func (s *shown) tick(n int) int { return n * s.Step * s.rate / s.Clock }
+
+// left reports whether picture n is of a layer that is left out.
+func (s *shown) left(n int) bool { return s.temporal >= 0 && int(s.Frames[n].TID) > s.temporal }
+
+// needed reports whether picture n, or one that depends on it, is shown. Where
+// receivers are not told which those are, all are needed.
+func (s *shown) needed(n int) bool {
+	if s.temporal < 1 || int(s.Frames[n].TID) < s.temporal || s.MIME != "video/VP8" {
+		return true
+	}
+	next := s.after(n, 0)
+	if next < 0 || s.tick(next) > s.tick(n) {
+		return true
+	}
+	next = s.after(n, s.temporal)
+	return next < 0 || !synced(next) && s.needed(next)
+}
+
+// after returns the picture after n that is of a temporal layer or a higher one,
+// and not left out; -1: there is none.
+func (s *shown) after(n, layer int) int {
+	for n++; n < len(s.Frames); n++ {
+		if int(s.Frames[n].TID) >= layer && !s.left(n) {
+			return n
+		}
+	}
+	return -1
+}
+
 // advance decodes up to a tick.
 func (f *floor) advance(s *shown, tick int) error {
-	for ; s.next < len(s.Frames) && s.next*s.Step*f.ref.Encoder.FrameRate < tick*s.Clock; s.next++ {
-		if s.temporal >= 0 && int(s.Frames[s.next].TID) > s.temporal {
+	for ; s.next < len(s.Frames) && s.tick(s.next) < tick; s.next++ {
+		if s.left(s.next) || !s.needed(s.next) {
 			continue
 		}
 		fresh, err := s.dec.Decode(s.Frames[s.next].Data)

@@ -54,6 +54,7 @@ type vp8Payloader struct {
 func (v *vp8Payloader) payloads(f codedFrame) (out [][]byte) {
 	const x, n, s = 0x80, 0x20, 0x10 // of the first byte
 	const i, l, t = 0x80, 0x40, 0x20 // of the second
+	const y = 0x20                   // of the one with TID
 	v.picture++
 	first, have := byte(x|s), byte(i)
 	var tail []byte
@@ -66,6 +67,9 @@ func (v *vp8Payloader) payloads(f codedFrame) (out [][]byte) {
 		}
 		have |= l | t
 		tail = []byte{v.base, f.TID << 6}
+		if synced(int(v.picture) - 1) {
+			tail[1] |= y
+		}
 	}
 	for data := f.Data; len(data) > 0; first &^= s {
 		k := min(len(data), mtu)
@@ -76,6 +80,10 @@ func (v *vp8Payloader) payloads(f codedFrame) (out [][]byte) {
 	}
 	return out
 }
+
+// synced reports whether picture n of a stream in three temporal layers is one of
+// the middle layer that depends on the lowest alone.
+func synced(n int) bool { return n%(2*len(tids)) == 2 }
 
 // vp9Payloader writes the payload descriptor of RFC 9628, section 4.2, in
 // non-flexible mode with one spatial layer.

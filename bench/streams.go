@@ -48,6 +48,8 @@ const (
 	keyNever = 1 << 20
 	// recipe is in the names of what is kept, and changes with how it is made.
 	recipe = 3
+	// wire is in the names of captures besides, and changes with how packets are made.
+	wire = 2
 )
 
 func (v videoCoding) String() string {

@@ -110,7 +110,7 @@ func (r *Receiver) hand(au *accessUnit, ch choice) bool {
 	v := &r.video
 	u := Unit{
 		RTP: v.ts, Arrival: v.arrival, Data: au.join(r.memory(len(au.data)+superframeIndexSize), ch.set), Key: au.key, Discardable: au.discardable,
-		Spatial: ch.spatial, Temporal: ch.temporal, Rotation: r.turn, Colour: r.colour,
+		Spatial: ch.spatial, Temporal: ch.temporal, Sync: ch.sync, Rotation: r.turn, Colour: r.colour,
 	}
 	if au.key {
 		f := &au.frames[ch.last]

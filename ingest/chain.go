@@ -5,6 +5,7 @@ package ingest
 // it goes by that, and else by spatial layer.
 type chain struct {
 	handed window
+	base   window // those of temporal layer 0
 	layers [maxFrames]dependency
 	blind  bool  // the stream tells no references
 	top    uint8 // the highest spatial layer handed out last
@@ -48,6 +49,7 @@ type choice struct {
 	unwanted int   // frames
 	missed   int   // frames that are wanted and depend on missing ones
 	complete bool  // no frame that is wanted can be among packets that are missing
+	sync     bool  // of what was before it depends on temporal layer 0 only
 }
 
 // choose decides about the frames of an access unit, of which the layers in
@@ -56,9 +58,10 @@ func (c *chain) choose(au *accessUnit, want layerIDs) (ch choice) {
 	c.handed.unseen = 0
 	want.spatial = max(want.spatial, au.frames[0].spatial)
 	if au.key {
-		c.handed = window{}
+		c.handed, c.base = window{}, window{}
 		c.breakLayers()
 	}
+	ch.sync = true
 	best := -1 // the highest frame that is wanted
 	for i := range au.frames {
 		f := &au.frames[i]
@@ -74,6 +77,7 @@ func (c *chain) choose(au *accessUnit, want layerIDs) (ch choice) {
 			c.leave(f)
 			continue
 		}
+		ch.sync = ch.sync && (first || c.synced(f, au))
 		c.take(f, au.key)
 		ch.add(i, f)
 	}
@@ -105,12 +109,33 @@ func (c *chain) decodable(f *frame, au *accessUnit, ch choice) bool {
 	return d.admit(f.temporal)
 }
 
+// synced reports whether it is certain that a frame depends on nothing before its
+// access unit but frames of temporal layer 0.
+func (c *chain) synced(f *frame, au *accessUnit) bool {
+	if !f.refs.known {
+		return f.fresh || f.temporal.sync
+	}
+	first := f.refs.number
+	if refs := &au.frames[0].refs; refs.known {
+		first = refs.number
+	}
+	for _, diff := range f.refs.diffs[:f.refs.count] {
+		if n := f.refs.number - int64(diff); n < first && !c.base.has(n) {
+			return false
+		}
+	}
+	return true
+}
+
 // take notes that a frame is handed out.
 func (c *chain) take(f *frame, key bool) {
 	c.blind = !f.refs.known
 	c.top = f.spatial
 	if f.refs.known {
 		c.handed.put(f.refs.number)
+		if f.temporal.id == 0 {
+			c.base.put(f.refs.number)
+		}
 	}
 	if key || f.fresh {
 		c.layers[f.spatial].restart(f.temporal)

@@ -63,6 +63,10 @@ type Unit struct {
 	// Spatial and Temporal are the IDs of the highest layers in it. Of H.264
 	// what nothing refers to is temporal layer 1.
 	Spatial, Temporal uint8
+	// Sync says that of what was before, nothing is needed for it but units of
+	// temporal layer 0 (RFC 7741: a layer sync). It is false where the stream
+	// does not tell.
+	Sync bool
 	// Rotation is by how many degrees to turn the picture clockwise for
 	// display: 0, 90, 180 or 270. It needs the video orientation extension.
 	Rotation int

@@ -1,0 +1,83 @@
+package callreel
+
+import "github.com/callreel/callreel/internal/timebase"
+
+// frameClock tells in which frame of the recording a picture is shown.
+type frameClock struct {
+	*timeline
+	frameLen timebase.Ticks
+}
+
+// together reports whether it is certain that two instants of local time, the
+// second not before the first, are in the same frame.
+func (c frameClock) together(a, b timebase.Ticks) bool {
+	from, ok1 := c.position(a)
+	to, ok2 := c.position(b)
+	return ok1 && ok2 && c.number(from) == c.number(to)
+}
+
+// number returns that of the first frame at or after a position.
+func (c frameClock) number(pos timebase.Ticks) timebase.Ticks {
+	return (pos + c.frameLen - 1) / c.frameLen
+}
+
+// skips reports whether due unit i is not to be decoded: neither it nor anything
+// that depends on it is shown, or it depends on a unit that was skipped so.
+// Recordings are composed so far behind the call that what comes next is mostly
+// known: of 15 pictures/s in two temporal layers 8 frames/s take 11 or 12.
+func (l *videoLayer) skips(i int, clock frameClock) bool {
+	u, last := &l.due[i], i == len(l.due)-1
+	if u.Key {
+		l.gaps = 0
+		return false
+	}
+	bit := uint8(1) << u.Temporal
+	switch {
+	case l.gaps&(2*bit-1) != 0 && !u.Sync:
+		return true
+	case u.Discardable:
+		return !last
+	case u.Temporal == 0:
+		return false
+	}
+	l.gaps &^= bit
+	if last || l.needs(i, clock) {
+		return false
+	}
+	l.gaps |= bit
+	return true
+}
+
+// needs reports whether a unit that is shown may depend on due unit i, which is
+// of an upper temporal layer. Without knowing all that follows it may.
+func (l *videoLayer) needs(i int, clock frameClock) bool {
+	layer := l.due[i].Temporal
+	for j := i + 1; j < len(l.due)+len(l.queue); j++ {
+		u := l.coming(j)
+		if u.Key || u.Sync && u.Temporal == layer {
+			return false
+		}
+		if u.Temporal >= layer && !u.Sync && l.shows(j, clock) {
+			return true
+		}
+	}
+	return true
+}
+
+// shows reports whether unit j may be the newest that there is for a frame.
+func (l *videoLayer) shows(j int, clock frameClock) bool {
+	switch next := j + 1; next {
+	case len(l.due), len(l.due) + len(l.queue):
+		return true
+	default:
+		return j >= len(l.due) && !clock.together(l.coming(j).at, l.coming(next).at)
+	}
+}
+
+// coming returns unit j of those that are due and those after them.
+func (l *videoLayer) coming(j int) *unit {
+	if j < len(l.due) {
+		return &l.due[j]
+	}
+	return &l.queue[j-len(l.due)]
+}
