@@ -29,7 +29,7 @@ func NewFilter(inRate, outRate int) (*Filter, error) {
 		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
 	}
 	low := float64(min(inRate, outRate)) / float64(inRate)
-	half := int(math.Ceil(lobes / 2 / low))
+	half := int(math.Ceil(lobes/4/low)) * 2 // vectors have four taps
 	f := &Filter{inRate: inRate, outRate: outRate, taps: 2 * half, table: make([]float32, (phases+1)*2*half)}
 	row := make([]float64, f.taps)
 	for p := range phases + 1 {
@@ -44,27 +44,6 @@ func NewFilter(inRate, outRate int) (*Filter, error) {
 		}
 	}
 	return f, nil
-}
-
-// apply returns the value at phase/den between the two middle ones of the first
-// taps samples of x. The conversions keep the compiler from fusing operations,
-// which would round differently from machine to machine.
-func (f *Filter) apply(x []float32, phase, den int64) float32 {
-	row := int(phase * phases / den)
-	between := float32(float64(phase*phases%den) / float64(den))
-	x = x[:f.taps]
-	a := f.table[row*f.taps:][:len(x)]
-	b := f.table[(row+1)*f.taps:][:len(x)]
-	var a0, a1, b0, b1 float32
-	for i := 0; i+1 < len(x); i += 2 {
-		a0 += float32(x[i] * a[i])
-		b0 += float32(x[i] * b[i])
-		a1 += float32(x[i+1] * a[i+1])
-		b1 += float32(x[i+1] * b[i+1])
-	}
-	a0 += a1
-	b0 += b1
-	return a0 + float32((b0-a0)*between)
 }
 
 func sinc(x float64) float64 {

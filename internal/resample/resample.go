@@ -7,6 +7,11 @@
 // filter's coefficients are floating point.
 package resample
 
+// #include "convolve.h"
+import "C"
+
+import "slices"
+
 const (
 	// MaxDrift bounds SetDrift in parts per million: 2 %.
 	MaxDrift = 20000
@@ -23,12 +28,9 @@ const (
 // safe for concurrent use.
 type Resampler struct {
 	*Filter
-	den     int64 // of step and phase
-	nominal int64 // input samples per output sample without drift, in 1/million of 1/den
-	step    int64 // input samples per output sample, in 1/den
-	phase   int64 // of the next output sample between two input samples, in 1/den
+	nominal int64       // input samples per output sample without drift, in 1/million of 1/den
+	next    C.cr_stream // where the next output sample is in buf
 	buf     []float32
-	at      int // index in buf of the first tap for the next output sample
 }
 
 // New returns a converter between two rates in Hz, each 1000 to 192000.
@@ -43,11 +45,8 @@ func New(inRate, outRate int) (*Resampler, error) {
 // New returns a converter between the rates of the filter.
 func (f *Filter) New() *Resampler {
 	g := gcd(int64(f.inRate), int64(f.outRate))
-	r := &Resampler{
-		Filter:  f,
-		den:     int64(f.outRate) / g * million,
-		nominal: int64(f.inRate) / g,
-	}
+	r := &Resampler{Filter: f, nominal: int64(f.inRate) / g}
+	r.next.den = C.int64_t(int64(f.outRate) / g * million)
 	r.buf = make([]float32, 0, r.taps+chunk)
 	r.SetDrift(0)
 	r.Reset()
@@ -66,13 +65,13 @@ func gcd(a, b int64) int64 {
 // bounded to ±MaxDrift. The change makes no click.
 func (r *Resampler) SetDrift(ppm int32) {
 	ppm = min(max(ppm, -MaxDrift), MaxDrift)
-	r.step = r.nominal * int64(million+ppm)
+	r.next.step = C.int64_t(r.nominal * int64(million+ppm))
 }
 
 // Reset forgets what was heard, as after a gap: the next input sample is at the
 // instant of the next output sample. The drift stays.
 func (r *Resampler) Reset() {
-	r.phase, r.at = 0, 0
+	r.next.phase, r.next.at = 0, 0
 	r.buf = r.buf[:r.taps/2-1]
 	clear(r.buf)
 }
@@ -90,25 +89,29 @@ func (r *Resampler) Process(dst, src []float32) []float32 {
 		r.buf = append(r.buf, src[:n]...)
 		src = src[n:]
 		dst = r.drain(dst)
-		done := min(r.at, len(r.buf))
+		done := min(int(r.next.at), len(r.buf))
 		r.buf = r.buf[:copy(r.buf, r.buf[done:])]
-		r.at -= done
+		r.next.at -= C.int64_t(done)
 	}
 	return dst
 }
 
 func (r *Resampler) drain(dst []float32) []float32 {
-	for r.at+r.taps <= len(r.buf) {
-		if r.phase == 0 && r.step == r.den {
-			n := len(r.buf) - r.taps - r.at + 1
-			now := r.at + r.taps/2 - 1
-			r.at += n
-			return append(dst, r.buf[now:now+n]...)
-		}
-		dst = append(dst, r.apply(r.buf[r.at:], r.phase, r.den))
-		r.phase += r.step
-		r.at += int(r.phase / r.den)
-		r.phase %= r.den
+	at := int(r.next.at)
+	ready := len(r.buf) - r.taps - at + 1
+	if ready <= 0 {
+		return dst
+	}
+	if r.next.phase == 0 && r.next.step == r.next.den {
+		r.next.at += C.int64_t(ready)
+		return append(dst, r.buf[at+r.taps/2-1:][:ready]...)
+	}
+	for int(r.next.at)+r.taps <= len(r.buf) {
+		dst = slices.Grow(dst, 1)
+		room := dst[len(dst):cap(dst)]
+		n := C.cr_convolve(&r.next, (*C.float)(&r.table[0]), phases, C.int(r.taps),
+			(*C.float)(&r.buf[0]), C.int(len(r.buf)), (*C.float)(&room[0]), C.int(len(room)))
+		dst = dst[:len(dst)+int(n)]
 	}
 	return dst
 }
