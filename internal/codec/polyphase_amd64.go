@@ -60,8 +60,6 @@ func newPolyphase(key sizes) *polyphase {
 	return p
 }
 
-func chromaSize(p image.Point) image.Point { return p.Add(image.Pt(1, 1)).Div(2) }
-
 func (p *polyphase) scale(dst, src *image.YCbCr) {
 	sy, su, sv := planes(src)
 	dy, du, dv := planes(dst)

@@ -10,7 +10,6 @@ static int cr_shrink(const uint8_t *sy, const uint8_t *su, const uint8_t *sv, in
 	uint8_t *dy, uint8_t *du, uint8_t *dv, int dys, int dcs, int dw, int dh) {
 	return I420Scale(sy, sys, su, scs, sv, scs, sw, sh, dy, dys, du, dcs, dv, dcs, dw, dh, kFilterBox);
 }
-
 */
 import "C"
 

@@ -109,8 +109,11 @@ func copyPicture(dst, src *image.YCbCr) {
 	}
 	do, so := dst.YOffset(dst.Rect.Min.X, dst.Rect.Min.Y), src.YOffset(src.Rect.Min.X, src.Rect.Min.Y)
 	rows(dst.Y[do:], dst.YStride, src.Y[so:], src.YStride, size.X, size.Y)
-	w, h := (size.X+1)/2, (size.Y+1)/2
+	chroma := chromaSize(size)
 	do, so = dst.COffset(dst.Rect.Min.X, dst.Rect.Min.Y), src.COffset(src.Rect.Min.X, src.Rect.Min.Y)
-	rows(dst.Cb[do:], dst.CStride, src.Cb[so:], src.CStride, w, h)
-	rows(dst.Cr[do:], dst.CStride, src.Cr[so:], src.CStride, w, h)
+	rows(dst.Cb[do:], dst.CStride, src.Cb[so:], src.CStride, chroma.X, chroma.Y)
+	rows(dst.Cr[do:], dst.CStride, src.Cr[so:], src.CStride, chroma.X, chroma.Y)
 }
+
+// chromaSize is the size of the chroma planes of a 4:2:0 picture.
+func chromaSize(p image.Point) image.Point { return p.Add(image.Pt(1, 1)).Div(2) }
