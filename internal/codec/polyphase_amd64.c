@@ -38,10 +38,22 @@ INLINE __m128i gather(const uint8_t *line, const int32_t *offset, __m256i shuffl
 	return _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
 }
 
-INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *offsets, const uint8_t *shuffles, const int8_t *weights, int pairs) {
+// gather_near does that with four taps, which for all of the group are among 16
+// samples of the line.
+INLINE __m128i gather_near(const uint8_t *at, __m256i shuffle, const int8_t *weights) {
+	const __m256i v = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)at));
+	const __m256i a = _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, shuffle), _mm256_loadu_si256((const __m256i *)weights));
+	shuffle = _mm256_add_epi8(shuffle, _mm256_set1_epi8(2));
+	const __m256i b = _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, shuffle), _mm256_loadu_si256((const __m256i *)(weights + 32)));
+	const __m256i sum = _mm256_srai_epi16(_mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_set1_epi16(32)), 6);
+	return _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+}
+
+INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *offsets, const uint8_t *shuffles, const int8_t *weights, int pairs, int near) {
 	for (int x = 0;;) {
 		const __m256i shuffle = _mm256_loadu_si256((const __m256i *)shuffles);
-		_mm_storeu_si128((__m128i *)(out + x), gather(line, offsets, shuffle, weights, pairs));
+		const __m128i group = near ? gather_near(line + offsets[0], shuffle, weights) : gather(line, offsets, shuffle, weights, pairs);
+		_mm_storeu_si128((__m128i *)(out + x), group);
 		if (x + 16 >= w)
 			return;
 		x = x + 32 <= w ? x + 16 : w - 16;
@@ -51,7 +63,7 @@ INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *off
 
 AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *src, ptrdiff_t ss, int sw,
 	const int32_t *rows, const int8_t *vweights, int vpairs,
-	const int32_t *offsets, const uint8_t *shuffles, const int8_t *hweights, int hpairs, uint8_t *line) {
+	const int32_t *offsets, const uint8_t *shuffles, const int8_t *hweights, int hpairs, int near, uint8_t *line) {
 	for (int y = 0; y < h; y++, dst += ds, vweights += 2 * vpairs) {
 		const uint8_t *first = src + rows[y] * ss;
 		// Constants let the compiler unroll what nearly all tiles need.
@@ -59,9 +71,11 @@ AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *
 			blend(line, first, ss, sw, vweights, 2);
 		else
 			blend(line, first, ss, sw, vweights, vpairs);
-		if (hpairs == 2)
-			stretch(dst, w, line, offsets, shuffles, hweights, 2);
+		if (near)
+			stretch(dst, w, line, offsets, shuffles, hweights, 2, 1);
+		else if (hpairs == 2)
+			stretch(dst, w, line, offsets, shuffles, hweights, 2, 0);
 		else
-			stretch(dst, w, line, offsets, shuffles, hweights, hpairs);
+			stretch(dst, w, line, offsets, shuffles, hweights, hpairs, 0);
 	}
 }

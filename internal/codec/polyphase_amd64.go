@@ -36,6 +36,7 @@ type polyphase struct {
 // planeFilter has the windows of a plane.
 type planeFilter struct {
 	rows, columns window
+	near          bool    // 16 samples are enough for 16 columns
 	offsets       []int32 // of two halves for each 16 columns
 	shuffles      []uint8
 	weights       []int8
@@ -71,9 +72,13 @@ func (p *polyphase) scale(dst, src *image.YCbCr) {
 }
 
 func (p *polyphase) plane(f *planeFilter, dst *C.uint8_t, ds int, src *C.uint8_t, ss int) {
+	near := C.int(0)
+	if f.near {
+		near = 1
+	}
 	C.cr_polyphase(dst, C.ptrdiff_t(ds), C.int(len(f.columns.first)), C.int(len(f.rows.first)), src, C.ptrdiff_t(ss), C.int(f.columns.from),
 		(*C.int32_t)(&f.rows.first[0]), (*C.int8_t)(&f.rows.weights[0]), C.int(f.rows.taps/2),
-		(*C.int32_t)(&f.offsets[0]), (*C.uint8_t)(&f.shuffles[0]), (*C.int8_t)(&f.weights[0]), C.int(f.columns.taps/2),
+		(*C.int32_t)(&f.offsets[0]), (*C.uint8_t)(&f.shuffles[0]), (*C.int8_t)(&f.weights[0]), C.int(f.columns.taps/2), near,
 		(*C.uint8_t)(&p.line[0]))
 }
 
@@ -86,9 +91,17 @@ func (f *planeFilter) init(src, dst image.Point) bool {
 	if f.rows.taps > src.Y {
 		return false
 	}
+	f.near = f.columns.taps == 4
+	for x := range dst.X - writeBlock + 1 {
+		f.near = f.near && f.columns.first[x+writeBlock-1]-f.columns.first[x] <= writeBlock-4
+	}
 	for x := 0; x < dst.X; x += writeBlock {
 		x = min(x, dst.X-writeBlock)
-		if !f.addHalf(x) || !f.addHalf(x+halfBlock) {
+		second := x + halfBlock
+		if f.near {
+			second = x
+		}
+		if !f.addHalf(x, x) || !f.addHalf(x+halfBlock, second) {
 			return false
 		}
 		f.addWeights(x)
@@ -96,15 +109,16 @@ func (f *planeFilter) init(src, dst image.Point) bool {
 	return true
 }
 
-// addHalf adds where the windows of the columns from x on begin.
-func (f *planeFilter) addHalf(x int) bool {
-	first := f.columns.first[x:][:halfBlock]
-	f.offsets = append(f.offsets, first[0])
-	for _, at := range first {
-		if at-first[0] > maxSpread {
+// addHalf adds where the windows of the columns from x on begin, after that of
+// column base.
+func (f *planeFilter) addHalf(x, base int) bool {
+	from := f.columns.first[base]
+	f.offsets = append(f.offsets, from)
+	for _, at := range f.columns.first[x:][:halfBlock] {
+		if at-from > maxSpread {
 			return false
 		}
-		f.shuffles = append(f.shuffles, uint8(at-first[0]), uint8(at-first[0]+1))
+		f.shuffles = append(f.shuffles, uint8(at-from), uint8(at-from+1))
 	}
 	return true
 }
