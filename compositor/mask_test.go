@@ -1,6 +1,7 @@
 package compositor
 
 import (
+	"bytes"
 	"image"
 	"image/color"
 	"math"
@@ -133,5 +134,39 @@ func TestRoundedMask(t *testing.T) {
 	plate := roundedMask(20, 10, 3, 150)
 	if plate.AlphaAt(0, 0).A > 50 || plate.AlphaAt(10, 0).A != 150 || plate.AlphaAt(19, 5).A != 150 {
 		t.Error("plate is not round at the corners only")
+	}
+}
+
+// Eight samples at a time get what one at a time gets, whatever the mask.
+func TestMixingRowsIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		v, n := uint8(rng.Uint32()), rng.IntN(40)
+		row, alpha, want := make([]uint8, n+3), make([]uint8, n), make([]uint8, n+3)
+		a := uint8(rng.Uint32())
+		for i := range alpha {
+			if rng.IntN(12) == 0 {
+				a = []uint8{0, 255, uint8(rng.Uint32())}[rng.IntN(3)]
+			}
+			alpha[i] = a
+		}
+		for i := range row {
+			row[i] = uint8(rng.Uint32())
+		}
+		copy(want, row)
+		for i, a := range alpha {
+			want[i] = mix(want[i], v, uint32(a))
+		}
+		if mixRow(row, v, alpha); !bytes.Equal(row, want) {
+			t.Fatalf("%v, not %v, for %d by %v", row, want, v, alpha)
+		}
+	}
+	eight := make([]uint8, 8)
+	for i := range 5 << 16 {
+		d, a, v := uint8(i), uint8(i>>8), []uint8{0, 16, 128, 235, 255}[i>>16]
+		eight[0], eight[7] = d, ^d
+		if mixEight(eight, v, a); eight[0] != mix(d, v, uint32(a)) || eight[7] != mix(^d, v, uint32(a)) {
+			t.Fatalf("%d and %d of %d over %d: %d, %d", a, v, d, ^d, eight[0], eight[7])
+		}
 	}
 }
