@@ -9,11 +9,11 @@ import (
 )
 
 // timerSlack is by how much timers of an unhurried process may be late.
-const timerSlack = 2 * time.Millisecond
+const timerSlack = 5 * time.Millisecond
 
-// Unhurried runs start. The timers of a process that it starts may be up to 2 ms
+// Unhurried runs start. The timers of a process that it starts may be up to 5 ms
 // late. The thread of Go's runtime that watches over the others wakes every 70 us
-// as long as anything goes on; so it wakes every 2 ms, which does as well where
+// as long as anything goes on; so it wakes every 5 ms, which does as well where
 // media are processed.
 func Unhurried(start func() error) (err error) {
 	runtime.LockOSThread() // what it starts inherits from the thread
