@@ -66,6 +66,9 @@ type floor struct {
 	frames           int64
 }
 
+// ticks is how many frames the recording has.
+func (f *floor) ticks() int { return f.call.scenario.Seconds * f.ref.Encoder.FrameRate }
+
 // time counts what do uses.
 func (f *floor) time(stage probe.Stage, do func() error) error {
 	begin := cpu.Thread()
@@ -99,7 +102,7 @@ func (f *floor) decode() error {
 			all = append(all, &shown{sent: s, temporal: u.Temporal, rate: f.ref.Encoder.FrameRate, dec: dec})
 		}
 	}
-	for tick := range f.call.scenario.Seconds * f.ref.Encoder.FrameRate {
+	for tick := range f.ticks() {
 		for _, s := range all {
 			err := f.time(probe.DecodeVideo, func() error { return f.advance(s, tick+1) })
 			if err != nil {
@@ -167,27 +170,42 @@ func (f *floor) advance(s *shown, tick int) error {
 	return nil
 }
 
-// listen decodes all sound.
+// listen decodes all sound, a tick of the recording at a time too.
 func (f *floor) listen() error {
+	var all []*heard
 	for _, p := range f.call.parties {
-		s := p.sends[0]
 		dec, err := codec.NewOpusDecoder()
 		if err != nil {
 			return err
 		}
-		err = f.time(probe.DecodeAudio, func() error {
-			for _, fr := range s.Frames {
-				if len(fr.Data) == 0 {
-					continue
-				}
-				f.sounds++
-				if _, err := dec.Decode(fr.Data); err != nil {
-					return err
-				}
+		all = append(all, &heard{sent: p.sends[0], dec: dec})
+	}
+	for tick := range f.ticks() {
+		for _, s := range all {
+			if err := f.time(probe.DecodeAudio, func() error { return f.hear(s, tick+1) }); err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
+		}
+	}
+	return nil
+}
+
+// heard is a voice that is decoded.
+type heard struct {
+	sent
+	dec  *codec.OpusDecoder
+	next int
+}
+
+// hear decodes up to a tick.
+func (f *floor) hear(s *heard, tick int) error {
+	for ; s.next < len(s.Frames) && s.next*s.Step*f.ref.Encoder.FrameRate < tick*s.Clock; s.next++ {
+		data := s.Frames[s.next].Data
+		if len(data) == 0 {
+			continue
+		}
+		f.sounds++
+		if _, err := s.dec.Decode(data); err != nil {
 			return err
 		}
 	}
