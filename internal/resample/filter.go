@@ -3,6 +3,8 @@ package resample
 import (
 	"fmt"
 	"math"
+
+	"github.com/callreel/callreel/internal/codec/convolve"
 )
 
 const (
@@ -29,7 +31,7 @@ func NewFilter(inRate, outRate int) (*Filter, error) {
 		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
 	}
 	low := float64(min(inRate, outRate)) / float64(inRate)
-	half := int(math.Ceil(lobes/4/low)) * 2 // vectors have four taps
+	half := int(math.Ceil(lobes/convolve.Width/low)) * convolve.Width / 2
 	f := &Filter{inRate: inRate, outRate: outRate, taps: 2 * half, table: make([]float32, (phases+1)*2*half)}
 	row := make([]float64, f.taps)
 	for p := range phases + 1 {

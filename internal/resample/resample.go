@@ -7,10 +7,11 @@
 // filter's coefficients are floating point.
 package resample
 
-// #include "convolve.h"
-import "C"
+import (
+	"slices"
 
-import "slices"
+	"github.com/callreel/callreel/internal/codec/convolve"
+)
 
 const (
 	// MaxDrift bounds SetDrift in parts per million: 2 %.
@@ -28,8 +29,8 @@ const (
 // safe for concurrent use.
 type Resampler struct {
 	*Filter
-	nominal int64       // input samples per output sample without drift, in 1/million of 1/den
-	next    C.cr_stream // where the next output sample is in buf
+	nominal int64             // input samples per output sample without drift, in 1/million of 1/den
+	next    convolve.Position // of the next output sample in buf
 	buf     []float32
 }
 
@@ -46,7 +47,7 @@ func New(inRate, outRate int) (*Resampler, error) {
 func (f *Filter) New() *Resampler {
 	g := gcd(int64(f.inRate), int64(f.outRate))
 	r := &Resampler{Filter: f, nominal: int64(f.inRate) / g}
-	r.next.den = C.int64_t(int64(f.outRate) / g * million)
+	r.next.Den = int64(f.outRate) / g * million
 	r.buf = make([]float32, 0, r.taps+chunk)
 	r.SetDrift(0)
 	r.Reset()
@@ -65,13 +66,13 @@ func gcd(a, b int64) int64 {
 // bounded to ±MaxDrift. The change makes no click.
 func (r *Resampler) SetDrift(ppm int32) {
 	ppm = min(max(ppm, -MaxDrift), MaxDrift)
-	r.next.step = C.int64_t(r.nominal * int64(million+ppm))
+	r.next.Step = r.nominal * int64(million+ppm)
 }
 
 // Reset forgets what was heard, as after a gap: the next input sample is at the
 // instant of the next output sample. The drift stays.
 func (r *Resampler) Reset() {
-	r.next.phase, r.next.at = 0, 0
+	r.next.Phase, r.next.At = 0, 0
 	r.buf = r.buf[:r.taps/2-1]
 	clear(r.buf)
 }
@@ -89,29 +90,27 @@ func (r *Resampler) Process(dst, src []float32) []float32 {
 		r.buf = append(r.buf, src[:n]...)
 		src = src[n:]
 		dst = r.drain(dst)
-		done := min(int(r.next.at), len(r.buf))
+		done := min(int(r.next.At), len(r.buf))
 		r.buf = r.buf[:copy(r.buf, r.buf[done:])]
-		r.next.at -= C.int64_t(done)
+		r.next.At -= int64(done)
 	}
 	return dst
 }
 
 func (r *Resampler) drain(dst []float32) []float32 {
-	at := int(r.next.at)
+	at := int(r.next.At)
 	ready := len(r.buf) - r.taps - at + 1
 	if ready <= 0 {
 		return dst
 	}
-	if r.next.phase == 0 && r.next.step == r.next.den {
-		r.next.at += C.int64_t(ready)
+	if r.next.Phase == 0 && r.next.Step == r.next.Den {
+		r.next.At += int64(ready)
 		return append(dst, r.buf[at+r.taps/2-1:][:ready]...)
 	}
-	for int(r.next.at)+r.taps <= len(r.buf) {
+	for int(r.next.At)+r.taps <= len(r.buf) {
 		dst = slices.Grow(dst, 1)
-		room := dst[len(dst):cap(dst)]
-		n := C.cr_convolve(&r.next, (*C.float)(&r.table[0]), phases, C.int(r.taps),
-			(*C.float)(&r.buf[0]), C.int(len(r.buf)), (*C.float)(&room[0]), C.int(len(room)))
-		dst = dst[:len(dst)+int(n)]
+		n := r.next.Run(dst[len(dst):cap(dst)], r.buf, r.table, phases, r.taps)
+		dst = dst[:len(dst)+n]
 	}
 	return dst
 }

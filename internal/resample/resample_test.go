@@ -129,8 +129,8 @@ func TestLongLengthIsExact(t *testing.T) {
 			got += len(dst)
 		}
 		got += len(r.Process(nil, make([]float32, r.Delay())))
-		if got != c.get || r.next.phase != 0 {
-			t.Errorf("%d to %d Hz, %d ppm: %d samples, want %d; phase %d", c.in, c.out, c.ppm, got, c.get, r.next.phase)
+		if got != c.get || r.next.Phase != 0 {
+			t.Errorf("%d to %d Hz, %d ppm: %d samples, want %d; phase %d", c.in, c.out, c.ppm, got, c.get, r.next.Phase)
 		}
 	}
 }
@@ -165,8 +165,8 @@ func TestReset(t *testing.T) {
 func TestDriftIsBounded(t *testing.T) {
 	r := mustNew(t, 16000, 16000)
 	for ppm, want := range map[int32]int64{math.MaxInt32: 1_020_000, math.MinInt32: 980_000, 5: 1_000_005} {
-		if r.SetDrift(ppm); int64(r.next.step) != want {
-			t.Errorf("%d ppm gives a step of %d", ppm, r.next.step)
+		if r.SetDrift(ppm); r.next.Step != want {
+			t.Errorf("%d ppm gives a step of %d", ppm, r.next.Step)
 		}
 	}
 }

@@ -34,16 +34,16 @@ static float value(const float *x, const float *row, int taps, float between)
 	return lower + (sum(b) - lower) * between;
 }
 
-int cr_convolve(cr_stream *s, const float *table, int phases, int taps, const float *in, int have, float *out, int room)
+int cr_convolve(cr_position p, const float *table, int rows, int taps, const float *in, int have, float *out, int room)
 {
 	int n = 0;
-	for (; n < room && s->at + taps <= have; n++) {
-		int64_t fine = s->phase * phases;
-		float between = (float)((double)(fine % s->den) / (double)s->den);
-		out[n] = value(in + s->at, table + fine / s->den * taps, taps, between);
-		s->phase += s->step;
-		s->at += s->phase / s->den;
-		s->phase %= s->den;
+	for (; n < room && p.at + taps <= have; n++) {
+		int64_t fine = p.phase * rows;
+		float between = (float)((double)(fine % p.den) / (double)p.den);
+		out[n] = value(in + p.at, table + fine / p.den * taps, taps, between);
+		p.phase += p.step;
+		p.at += p.phase / p.den;
+		p.phase %= p.den;
 	}
 	return n;
 }
