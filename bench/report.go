@@ -118,16 +118,18 @@ func (r Run) conditions() string {
 		return ""
 	}
 	least, usual := len(r.Measurements[0].Samples), r.Measurements[0].Scenario.Seconds
-	most := usual
+	others := make(map[int][]string) // scenarios by their length
 	for _, m := range r.Measurements {
 		if m.Err == "" {
 			least = min(least, len(m.Samples))
 		}
-		most = max(most, m.Scenario.Seconds)
+		if s := m.Scenario; s.Seconds != usual && !slices.Contains(others[s.Seconds], s.String()) {
+			others[s.Seconds] = append(others[s.Seconds], s.String())
+		}
 	}
 	text := fmt.Sprintf(". Calls of %d s, each recorded at least %d times", usual, least)
-	if most > usual {
-		text += fmt.Sprintf("; that with a slide is one of %d s", most)
+	for _, seconds := range slices.Sorted(maps.Keys(others)) {
+		text += fmt.Sprintf("; of %d s are %s", seconds, strings.Join(others[seconds], ", "))
 	}
 	const quiet = 0.5
 	if r.Load > quiet {

@@ -122,14 +122,14 @@ func Scenarios(workload string, seconds int) []Scenario {
 	add(9, "h264", Simulcast, On)
 	for _, c := range cameras[1:] {
 		add(9, "vp8", Temporal, c)
-		if c == Slide { // what it costs to show one at first is not what it costs that it stands
+		if c == Slide || c == Off || c == Audio { // what the first pictures cost is not what it costs that they stand
 			all[len(all)-1].Seconds *= standsFor
 		}
 	}
 	return all
 }
 
-// standsFor is how many times as long as others a call is in which a slide stands.
+// standsFor is how many times as long as others a call is in which the picture stands.
 const standsFor = 3
 
 // sends reports whether participant i has a camera on.
