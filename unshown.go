@@ -13,12 +13,7 @@ type frameClock struct {
 func (c frameClock) together(a, b timebase.Ticks) bool {
 	from, ok1 := c.position(a)
 	to, ok2 := c.position(b)
-	return ok1 && ok2 && c.number(from) == c.number(to)
-}
-
-// number returns that of the first frame at or after a position.
-func (c frameClock) number(pos timebase.Ticks) timebase.Ticks {
-	return (pos + c.frameLen - 1) / c.frameLen
+	return ok1 && ok2 && from.Ceil(c.frameLen) == to.Ceil(c.frameLen)
 }
 
 // skips reports whether due unit i is not to be decoded: neither it nor anything

@@ -69,6 +69,8 @@ type floor struct {
 // ticks is how many frames the recording has.
 func (f *floor) ticks() int { return f.call.scenario.Seconds * f.ref.Encoder.FrameRate }
 
+func (f *floor) stream(s sent) stream { return stream{sent: s, rate: f.ref.Encoder.FrameRate} }
+
 // time counts what do uses.
 func (f *floor) time(stage probe.Stage, do func() error) error {
 	begin := cpu.Thread()
@@ -99,7 +101,7 @@ func (f *floor) decode() error {
 				return err
 			}
 			defer dec.Close()
-			all = append(all, &shown{sent: s, temporal: u.Temporal, rate: f.ref.Encoder.FrameRate, dec: dec})
+			all = append(all, &shown{stream: f.stream(s), temporal: u.Temporal, dec: dec})
 		}
 	}
 	for tick := range f.ticks() {
@@ -113,17 +115,22 @@ func (f *floor) decode() error {
 	return nil
 }
 
-// shown is a stream that is decoded.
-type shown struct {
+// stream is what is decoded of somebody.
+type stream struct {
 	sent
-	temporal int // the highest layer; -1: all
-	rate     int // frames/s of the recording
-	dec      *codec.VideoDecoder
-	next     int
+	rate int // frames/s of the recording
+	next int
 }
 
-// tick returns the frame of the recording in which picture n is due.
-func (s *shown) tick(n int) int { return n * s.Step * s.rate / s.Clock }
+// tick returns the frame of the recording in which unit n is due.
+func (s *stream) tick(n int) int { return n * s.Step * s.rate / s.Clock }
+
+// shown is a camera or a screen.
+type shown struct {
+	stream
+	temporal int // the highest layer; -1: all
+	dec      *codec.VideoDecoder
+}
 
 // left reports whether picture n is of a layer that is left out.
 func (s *shown) left(n int) bool { return s.temporal >= 0 && int(s.Frames[n].TID) > s.temporal }
@@ -178,7 +185,7 @@ func (f *floor) listen() error {
 		if err != nil {
 			return err
 		}
-		all = append(all, &heard{sent: p.sends[0], dec: dec})
+		all = append(all, &heard{stream: f.stream(p.sends[0]), dec: dec})
 	}
 	for tick := range f.ticks() {
 		for _, s := range all {
@@ -190,16 +197,15 @@ func (f *floor) listen() error {
 	return nil
 }
 
-// heard is a voice that is decoded.
+// heard is a voice.
 type heard struct {
-	sent
-	dec  *codec.OpusDecoder
-	next int
+	stream
+	dec *codec.OpusDecoder
 }
 
 // hear decodes up to a tick.
 func (f *floor) hear(s *heard, tick int) error {
-	for ; s.next < len(s.Frames) && s.next*s.Step*f.ref.Encoder.FrameRate < tick*s.Clock; s.next++ {
+	for ; s.next < len(s.Frames) && s.tick(s.next) < tick; s.next++ {
 		data := s.Frames[s.next].Data
 		if len(data) == 0 {
 			continue

@@ -122,8 +122,8 @@ func Scenarios(workload string, seconds int) []Scenario {
 	add(9, "h264", Simulcast, On)
 	for _, c := range cameras[1:] {
 		add(9, "vp8", Temporal, c)
-		if c == Slide || c == Off || c == Audio { // what the first pictures cost is not what it costs that they stand
-			all[len(all)-1].Seconds *= standsFor
+		if s := &all[len(all)-1]; !s.sends(0) { // what the first pictures cost is not what it costs that they stand
+			s.Seconds *= standsFor
 		}
 	}
 	return all

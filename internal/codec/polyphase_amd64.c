@@ -26,6 +26,12 @@ INLINE void blend(uint8_t *out, const uint8_t *src, ptrdiff_t stride, int n, con
 	}
 }
 
+// narrow makes samples of sums of weighted ones.
+INLINE __m128i narrow(__m256i sum) {
+	sum = _mm256_srai_epi16(sum, 6);
+	return _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+}
+
 // gather makes the 16 samples of a group.
 INLINE __m128i gather(const uint8_t *line, const int32_t *offset, __m256i shuffle, const int8_t *weights, int pairs) {
 	__m256i sum = _mm256_set1_epi16(32);
@@ -34,8 +40,7 @@ INLINE __m128i gather(const uint8_t *line, const int32_t *offset, __m256i shuffl
 		const __m256i c = _mm256_loadu_si256((const __m256i *)(weights + 32 * p));
 		sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, shuffle), c));
 	}
-	sum = _mm256_srai_epi16(sum, 6);
-	return _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+	return narrow(sum);
 }
 
 // gather_near does that with four taps, which for all of the group are among 16
@@ -45,8 +50,7 @@ INLINE __m128i gather_near(const uint8_t *at, __m256i shuffle, const int8_t *wei
 	const __m256i a = _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, shuffle), _mm256_loadu_si256((const __m256i *)weights));
 	shuffle = _mm256_add_epi8(shuffle, _mm256_set1_epi8(2));
 	const __m256i b = _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, shuffle), _mm256_loadu_si256((const __m256i *)(weights + 32)));
-	const __m256i sum = _mm256_srai_epi16(_mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_set1_epi16(32)), 6);
-	return _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+	return narrow(_mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_set1_epi16(32)));
 }
 
 INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *offsets, const uint8_t *shuffles, const int8_t *weights, int pairs, int near) {

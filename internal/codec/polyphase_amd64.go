@@ -72,13 +72,9 @@ func (p *polyphase) scale(dst, src *image.YCbCr) {
 }
 
 func (p *polyphase) plane(f *planeFilter, dst *C.uint8_t, ds int, src *C.uint8_t, ss int) {
-	near := C.int(0)
-	if f.near {
-		near = 1
-	}
 	C.cr_polyphase(dst, C.ptrdiff_t(ds), C.int(len(f.columns.first)), C.int(len(f.rows.first)), src, C.ptrdiff_t(ss), C.int(f.columns.from),
 		(*C.int32_t)(&f.rows.first[0]), (*C.int8_t)(&f.rows.weights[0]), C.int(f.rows.taps/2),
-		(*C.int32_t)(&f.offsets[0]), (*C.uint8_t)(&f.shuffles[0]), (*C.int8_t)(&f.weights[0]), C.int(f.columns.taps/2), near,
+		(*C.int32_t)(&f.offsets[0]), (*C.uint8_t)(&f.shuffles[0]), (*C.int8_t)(&f.weights[0]), C.int(f.columns.taps/2), boolInt(f.near),
 		(*C.uint8_t)(&p.line[0]))
 }
 

@@ -31,9 +31,9 @@ func NewFilter(inRate, outRate int) (*Filter, error) {
 		return nil, fmt.Errorf("resample: no conversion from %d to %d Hz", inRate, outRate)
 	}
 	low := float64(min(inRate, outRate)) / float64(inRate)
-	half := int(math.Ceil(lobes/convolve.Width/low)) * convolve.Width / 2
-	f := &Filter{inRate: inRate, outRate: outRate, taps: 2 * half, table: make([]float32, (phases+1)*2*half)}
-	row := make([]float64, f.taps)
+	taps := int(math.Ceil(lobes/convolve.Width/low)) * convolve.Width
+	f := &Filter{inRate: inRate, outRate: outRate, taps: taps, table: make([]float32, (phases+1)*taps)}
+	row, half := make([]float64, taps), taps/2
 	for p := range phases + 1 {
 		sum := 0.0
 		for i := range row {
@@ -42,7 +42,7 @@ func NewFilter(inRate, outRate int) (*Filter, error) {
 			sum += row[i]
 		}
 		for i, c := range row {
-			f.table[p*f.taps+i] = float32(c / sum)
+			f.table[p*taps+i] = float32(c / sum)
 		}
 	}
 	return f, nil
