@@ -1,6 +1,9 @@
 package mixer
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	minRing = 4096
@@ -52,8 +55,12 @@ func (in *Input) WriteAt(pos int64, pcm []float32) (late int) {
 	}
 	in.end = max(in.end, pos+int64(len(pcm)))
 	in.grow(in.end - in.m.head)
-	for i, x := range pcm {
-		*in.slot(pos + int64(i)) = in.sane(x)
+	for len(pcm) > 0 {
+		ring := in.from(pos, len(pcm))
+		for i, x := range pcm[:len(ring)] {
+			ring[i] = in.sane(x)
+		}
+		pos, pcm = pos+int64(len(ring)), pcm[len(ring):]
 	}
 	return late
 }
@@ -96,7 +103,15 @@ func (in *Input) Speaking() bool { return in.meter.speaking }
 // slot returns where the sample of pos is, which must be in the ring.
 func (in *Input) slot(pos int64) *float32 { return &in.ring[pos&int64(len(in.ring)-1)] }
 
+// from returns the slots from pos on, up to n of them, that are next to each other.
+func (in *Input) from(pos int64, n int) []float32 {
+	ring := in.ring[pos&int64(len(in.ring)-1):]
+	return ring[:min(n, len(ring))]
+}
+
 func written(x float32) bool { return x == x }
+
+func unwritten(x float32) bool { return !written(x) }
 
 // grow makes the ring hold n samples from the head on.
 func (in *Input) grow(n int64) {
@@ -117,37 +132,94 @@ func (in *Input) grow(n int64) {
 }
 
 func erase(ring []float32) {
+	nothing := float32(math.NaN())
 	for i := range ring {
-		ring[i] = float32(math.NaN())
+		ring[i] = nothing
 	}
 }
 
 // mix adds the samples from pos on to sum. They end at or before cut.
 func (in *Input) mix(sum []float32, pos, cut int64) {
-	for i := range sum {
-		at := pos + int64(i)
-		x := float32(0)
-		if left := in.left(at, cut); left > 0 {
-			in.fade(left)
-			x = in.take(at)
-			// The conversion keeps the compiler from fusing the two operations
-			// into one with another rounding on some machines.
-			sum[i] += float32(x * in.m.ramp[in.gain])
+	for len(sum) > 0 {
+		n := 1
+		if idle := in.idle(pos, len(sum)); idle > 0 {
+			n, in.gain = idle, 0
+			in.meter.silence(n)
+		} else if steady := in.steady(pos, cut, len(sum)); steady > 0 {
+			n = in.pass(sum[:steady], pos)
 		} else {
-			in.gain = 0
+			in.step(&sum[0], pos, cut)
 		}
-		in.meter.add(x)
+		sum = sum[n:]
+		pos += int64(n)
 	}
+}
+
+// step mixes one sample.
+func (in *Input) step(sum *float32, pos, cut int64) {
+	x := float32(0)
+	if left := in.left(pos, cut); left > 0 {
+		in.fade(left)
+		x = in.take(pos)
+		// The conversion keeps the compiler from fusing the two operations
+		// into one with another rounding on some machines.
+		*sum += float32(x * in.m.ramp[in.gain])
+	} else {
+		in.gain = 0
+	}
+	in.meter.add(x)
+}
+
+// idle returns how many of the n samples from pos on are beyond all that is written.
+func (in *Input) idle(pos int64, n int) int {
+	if in.end > pos {
+		return 0
+	}
+	return n
+}
+
+// steady returns how many of the n samples from pos on step would mix at full gain.
+func (in *Input) steady(pos, cut int64, n int) int {
+	top := len(in.m.ramp) - 1
+	if in.gain < top {
+		return 0
+	}
+	in.scan(pos, n+top-1)
+	return int(min(int64(n), min(in.run, cut)-pos-int64(top)+1))
+}
+
+// pass mixes samples at full gain, the first of which is at pos.
+func (in *Input) pass(sum []float32, pos int64) int {
+	ring := in.from(pos, len(sum))
+	sum = sum[:len(ring)]
+	for i, x := range ring {
+		sum[i] += x
+	}
+	in.meter.write(ring)
+	erase(ring)
+	return len(ring)
 }
 
 // left returns how many samples from pos on are written without a gap or a
 // cut, counting no further than the length of the ramp.
 func (in *Input) left(pos, cut int64) int {
+	top := len(in.m.ramp) - 1
+	in.scan(pos, top)
+	return int(min(in.run-pos, cut-pos, int64(top)))
+}
+
+// scan finds out how many of the n samples from pos on are written without a gap.
+func (in *Input) scan(pos int64, n int) {
 	in.run = max(in.run, pos)
-	for stop := min(in.end, pos+int64(len(in.m.ramp)-1)); in.run < stop && written(*in.slot(in.run)); {
-		in.run++
+	for stop := min(in.end, pos+int64(n)); in.run < stop; {
+		ring := in.from(in.run, int(stop-in.run))
+		gap := slices.IndexFunc(ring, unwritten)
+		if gap >= 0 {
+			in.run += int64(gap)
+			return
+		}
+		in.run += int64(len(ring))
 	}
-	return int(min(in.run, cut) - pos)
 }
 
 // fade moves the gain a step up the ramp, or so far down that it comes evenly

@@ -2,6 +2,7 @@ package mixer
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -80,7 +81,10 @@ func (l *limiter) push(x float32) int16 {
 	if l.at == len(l.envs) {
 		l.at = 0
 	}
-	gain := l.total / int64(len(l.envs))
+	gain := int64(unity)
+	if whole := unity * int64(len(l.envs)); l.total < whole { // dividing takes long
+		gain = l.total / int64(len(l.envs))
+	}
 	return int16(math.RoundToEven(float64(l.delayed[l.at]) * float64(gain) * (fullScale / float64(unity))))
 }
 
@@ -96,30 +100,32 @@ func needed(x float32) int64 {
 // minWindow is the minimum of the last values pushed. It keeps those that are
 // less than all after them: the first is the minimum.
 type minWindow struct {
-	values []int64 // ring
+	span   int64   // how many values back it looks
+	values []int64 // ring, a power of two
 	times  []int64 // when each was pushed
 	first  int
 	n      int
 	now    int64
 }
 
-func newMinWindow(size int) minWindow {
-	return minWindow{values: make([]int64, size), times: make([]int64, size)}
+func newMinWindow(span int) minWindow {
+	size := 1 << bits.Len(uint(span-1))
+	return minWindow{span: int64(span), values: make([]int64, size), times: make([]int64, size)}
 }
 
 func (w *minWindow) reset() { w.first, w.n, w.now = 0, 0, 0 }
 
 func (w *minWindow) push(v int64) int64 {
 	w.now++
-	size := len(w.values)
-	if w.n > 0 && w.times[w.first] <= w.now-int64(size) {
-		w.first = (w.first + 1) % size
+	mask := len(w.values) - 1
+	if w.n > 0 && w.times[w.first] <= w.now-w.span {
+		w.first = (w.first + 1) & mask
 		w.n--
 	}
-	for w.n > 0 && w.values[(w.first+w.n-1)%size] >= v {
+	for w.n > 0 && w.values[(w.first+w.n-1)&mask] >= v {
 		w.n--
 	}
-	end := (w.first + w.n) % size
+	end := (w.first + w.n) & mask
 	w.values[end], w.times[end] = v, w.now
 	w.n++
 	return w.values[w.first]

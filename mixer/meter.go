@@ -27,7 +27,35 @@ func newMeter(rate int) meter { return meter{frame: samples(meterFrame, rate)} }
 
 func (m *meter) add(x float32) {
 	m.energy += float64(float64(x) * float64(x))
-	m.n++
+	m.count(1)
+}
+
+// write adds samples.
+func (m *meter) write(pcm []float32) {
+	for len(pcm) > 0 {
+		k := min(len(pcm), m.frame-m.n)
+		energy := m.energy
+		for _, x := range pcm[:k] {
+			energy += float64(float64(x) * float64(x))
+		}
+		m.energy = energy
+		m.count(k)
+		pcm = pcm[k:]
+	}
+}
+
+// silence adds n samples of it.
+func (m *meter) silence(n int) {
+	for n > 0 {
+		k := min(n, m.frame-m.n)
+		m.count(k)
+		n -= k
+	}
+}
+
+// count adds n samples to the frame, which has room for them.
+func (m *meter) count(n int) {
+	m.n += n
 	if m.n == m.frame {
 		m.next()
 	}
