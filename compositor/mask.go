@@ -93,8 +93,8 @@ func mixRow(row []uint8, v uint8, alpha []uint8) {
 	for len(alpha) >= 8 {
 		switch all := binary.LittleEndian.Uint64(alpha); all {
 		case 0: // as around letters
-		case uint64(alpha[0]) * everyByte: // as in a plate
-			mixEight(row, v, alpha[0])
+		case all & 0xff * everyByte: // as in a plate; alpha[0] would keep all from being loaded at once
+			mixEight(row, v, uint8(all))
 		default:
 			mixSome(row[:8], v, alpha)
 		}
