@@ -18,32 +18,50 @@ const economy = Callreel + ":quality=economy"
 // reportSubjects are those of the first table of a report.
 var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25", economy}
 
-// Plan is what a report is made of: some scenarios with all subjects, the others
-// with callreel and the floor only.
-func Plan(seconds int) (all, few []Scenario, subjects []string) {
-	for _, name := range []string{"meeting/9/vp8/plain", "meeting/9/vp8/temporal", "meeting/9/vp8/simulcast", "motion/9/vp8/temporal"} {
-		s, _ := ParseScenario(name, seconds) // they are good: a test reads the plan
-		all = append(all, s)
-	}
-	for _, s := range Scenarios(Meeting, seconds) {
-		if !slices.Contains(all, s) {
-			few = append(few, s)
-		}
-	}
-	return all, few, slices.Clone(reportSubjects)
+// targeted are the scenarios with targets; those of the first three are for all subjects.
+var targeted = []string{
+	"meeting/9/vp8/temporal", "meeting/9/vp8/plain", "meeting/9/vp8/simulcast", "meeting/49/vp8/simulcast",
+	"meeting/4/vp8/temporal", "meeting/16/vp8/temporal",
+	"meeting/9/vp8/temporal/audio", "meeting/9/vp8/temporal/off", "meeting/9/vp8/temporal/slide",
 }
 
-// Report measures the plan, the scenarios with all subjects first.
-func (r Runner) Report(ctx context.Context, seconds int) (Run, error) {
-	all, few, subjects := Plan(seconds)
-	run, err := r.Measure(ctx, all, subjects)
+// plan is what a report is made of: the scenarios with targets, and others.
+func plan(seconds int) (first, rest []task) {
+	both := []string{Callreel, Floor}
+	for i, name := range targeted {
+		s, _ := ParseScenario(name, seconds) // they are good: a test reads the plan
+		first = append(first, task{s.lasting(), both})
+		if i < 3 {
+			first[i].subjects = reportSubjects
+		}
+	}
+	motion, _ := ParseScenario("motion/9/vp8/temporal", seconds)
+	rest = []task{{motion, reportSubjects}}
+	for _, s := range Scenarios(Meeting, seconds) {
+		if !slices.ContainsFunc(first, func(t task) bool { return t.scenario == s }) {
+			rest = append(rest, task{s, both})
+		}
+	}
+	return first, rest
+}
+
+// Report measures the scenarios with targets in rounds, unless it is to be short all
+// others too, one by one, and how many recordings fit.
+func (r Runner) Report(ctx context.Context, seconds int, short bool) (Run, error) {
+	first, rest := plan(seconds)
+	run, err := r.measure(ctx, first)
 	if err != nil {
 		return run, err
 	}
-	rest, err := r.Measure(ctx, few, []string{Callreel, Floor})
-	run.Measurements = append(run.Measurements, rest.Measurements...)
-	if err != nil {
-		return run, err
+	if short {
+		rest = nil
+	}
+	for _, t := range rest {
+		more, err := r.measure(ctx, []task{t})
+		run.Measurements = append(run.Measurements, more.Measurements...)
+		if err != nil {
+			return run, err
+		}
 	}
 	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
 		return run, err

@@ -10,24 +10,26 @@ import (
 
 // A report of made-up figures tells which targets are met.
 func TestReportJudgesTargets(t *testing.T) {
-	all, few, subjects := Plan(20)
+	first, rest := plan(20)
+	judged := len(first) * len(reportSubjects) // measurements that targets are judged by
 	ending, err := Runner{Progress: io.Discard}.Ending(t.Context(), time.Minute)
 	if err != nil || ending.Bytes < 14e6 {
 		t.Fatalf("%+v, %v", ending, err)
 	}
 	run := Run{Libraries: libraries(), Machine: thisMachine(), Ending: ending}
-	for _, s := range append(all, few...) {
+	for _, task := range append(first, rest...) {
+		s := task.scenario
 		if err := s.check(); err != nil {
 			t.Errorf("plan: %v", err)
 		}
-		for i, name := range subjects {
+		for i, name := range reportSubjects {
 			run.Measurements = append(run.Measurements, Measurement{
 				Scenario: s, Subject: name, Samples: []Sample{{Cores: float64(i+1) * 0.2, PeakRSS: 150 << 20, Unseen: time.Second, Stopping: 100 * time.Millisecond}},
 			})
 		}
 	}
 	for _, quality := range []string{"", "economy"} {
-		c := Capacity{Scenario: all[1], Recordings: 2, Tries: []Try{{Recordings: 1, PeakRSS: 170 << 20}, {Recordings: 2, PeakRSS: 265 << 20}}}
+		c := Capacity{Scenario: first[0].scenario, Recordings: 2, Tries: []Try{{Recordings: 1, PeakRSS: 170 << 20}, {Recordings: 2, PeakRSS: 265 << 20}}}
 		if quality != "" {
 			c.Options = map[string]string{"quality": quality}
 		}
@@ -36,6 +38,13 @@ func TestReportJudgesTargets(t *testing.T) {
 	var page bytes.Buffer
 	if err := run.WriteReport(&page); err != nil {
 		t.Fatal(err)
+	}
+	short := run
+	short.Measurements = run.Measurements[:judged]
+	for _, target := range targets() {
+		if _, ok := target.figure(short); !ok {
+			t.Errorf("a short report does not measure %q", target.what)
+		}
 	}
 	for _, want := range []string{
 		"| to the floor, 9 participants, temporal layers | 1.08 | 0.333 | met |",

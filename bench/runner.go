@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,56 +52,65 @@ func NewRun() Run {
 	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries(), Load: load()}
 }
 
-// Measure measures subjects with scenarios. What fails is in the results; the
-// error is ctx's, or that of the cache.
+// Measure measures subjects with scenarios, all in turn, so that what else the
+// machine does hits all alike. What fails is in the results; the error is ctx's, or
+// that of the cache. Until the end all compositions are in the folder for temporary
+// files: 25 MB for each second of a scenario.
 func (r Runner) Measure(ctx context.Context, scenarios []Scenario, subjects []string) (Run, error) {
-	run := NewRun()
-	for _, s := range scenarios {
-		ms, err := r.scenario(ctx, s, subjects)
-		run.Measurements = append(run.Measurements, ms...)
-		if err != nil {
+	tasks := make([]task, len(scenarios))
+	for i, s := range scenarios {
+		tasks[i] = task{s, subjects}
+	}
+	return r.measure(ctx, tasks)
+}
+
+// task is a scenario, and who is to record it.
+type task struct {
+	scenario Scenario
+	subjects []string
+}
+
+func (r Runner) measure(ctx context.Context, tasks []task) (run Run, err error) {
+	run = NewRun()
+	temp, err := os.MkdirTemp("", "callreel-bench-*")
+	if err != nil {
+		return run, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	trials := make([]*trial, len(tasks))
+	for i, t := range tasks {
+		if trials[i], err = r.prepare(ctx, t, filepath.Join(temp, strconv.Itoa(i))); err != nil {
 			return run, err
 		}
 	}
-	return run, nil
+	for n := range max(1, r.repeat()) {
+		for _, t := range trials {
+			for i := range t.results {
+				t.measure(&t.results[i], n)
+			}
+		}
+	}
+	for _, t := range trials {
+		run.Measurements = append(run.Measurements, t.results...)
+	}
+	return run, context.Cause(ctx)
 }
 
-// scenario measures all subjects with one scenario, in turn, so that what else
-// the machine does hits all alike.
-func (r Runner) scenario(ctx context.Context, s Scenario, subjects []string) (_ []Measurement, err error) {
-	r.say("%v: making the call", s)
-	c, err := makeCall(ctx, r.Cache, s)
+// prepare makes the call and the reference.
+func (r Runner) prepare(ctx context.Context, t task, dir string) (*trial, error) {
+	r.say("%v: making the call", t.scenario)
+	c, err := makeCall(ctx, r.Cache, t.scenario)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := c.captured(r.Cache); err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "callreel-bench-*")
-	if err != nil {
-		return nil, err
+	b := &trial{Runner: r, ctx: ctx, call: c, ref: filepath.Join(dir, "reference"), dir: filepath.Join(dir, "run")}
+	for _, name := range t.subjects {
+		b.results = append(b.results, Measurement{Scenario: t.scenario, Subject: name})
 	}
-	defer func() {
-		if cerr := os.RemoveAll(temp); err == nil {
-			err = cerr
-		}
-	}()
-	b := &round{Runner: r, ctx: ctx, call: c, ref: filepath.Join(temp, "reference"), dir: filepath.Join(temp, "run")}
-	if err := b.reference(); err != nil {
-		return nil, err
-	}
-	for _, name := range subjects {
-		b.results = append(b.results, Measurement{Scenario: s, Subject: name})
-	}
-	for n := range max(1, r.repeat()) {
-		for i := range b.results {
-			b.measure(&b.results[i], n)
-			if ctx.Err() != nil {
-				return b.results, context.Cause(ctx)
-			}
-		}
-	}
-	return b.results, nil
+	return b, b.reference()
 }
 
 func (r Runner) repeat() int {
@@ -113,8 +124,8 @@ func (r Runner) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.Progress, format+"\n", args...) // it is only for a person to see
 }
 
-// round is the measuring of a scenario.
-type round struct {
+// trial is the measuring of a scenario.
+type trial struct {
 	Runner
 	ctx     context.Context
 	call    call
@@ -124,7 +135,7 @@ type round struct {
 	results []Measurement
 }
 
-func (b *round) reference() error {
+func (b *trial) reference() error {
 	dir, err := scratch(b.ref)
 	if err != nil {
 		return err
@@ -135,13 +146,13 @@ func (b *round) reference() error {
 	return err
 }
 
-func (b *round) job(kind, dir string) Job {
+func (b *trial) job(kind, dir string) Job {
 	return Job{Kind: kind, Scenario: b.call.scenario, Cache: b.Cache, Dir: dir, Options: b.Options}
 }
 
 // measure measures one subject for the n-th time.
-func (b *round) measure(m *Measurement, n int) {
-	if m.Err != "" {
+func (b *trial) measure(m *Measurement, n int) {
+	if m.Err != "" || b.ctx.Err() != nil {
 		return
 	}
 	rep, err := b.once(m.Subject, n)
@@ -157,7 +168,7 @@ func (b *round) measure(m *Measurement, n int) {
 	b.say("%v: %s: %.3f cores, %d MiB", m.Scenario, m.Subject, rep.Sample.Cores, rep.Sample.PeakRSS>>20)
 }
 
-func (b *round) once(subject string, n int) (report, error) {
+func (b *trial) once(subject string, n int) (report, error) {
 	name, variant, _ := strings.Cut(subject, ":")
 	switch name {
 	case Callreel:
@@ -173,7 +184,7 @@ func (b *round) once(subject string, n int) (report, error) {
 
 // callreel measures the pipeline. A variant are options of the encoder, NAME=VALUE
 // with semicolons between them, besides those of the Runner.
-func (b *round) callreel(variant string, n int) (report, error) {
+func (b *trial) callreel(variant string, n int) (report, error) {
 	dir, err := scratch(b.dir)
 	if err != nil {
 		return report{}, err
@@ -205,7 +216,7 @@ func (b *round) callreel(variant string, n int) (report, error) {
 }
 
 // live measures callreel in real time.
-func (b *round) live(n int) (report, error) {
+func (b *trial) live(n int) (report, error) {
 	dir, err := scratch(b.dir)
 	if err != nil {
 		return report{}, err
@@ -235,7 +246,7 @@ func withOptions(options map[string]string, more string) (map[string]string, err
 }
 
 // peer measures another recorder, and what came of it the first time.
-func (b *round) peer(subject string, n int) (rep report, err error) {
+func (b *trial) peer(subject string, n int) (rep report, err error) {
 	inputs := filepath.Join(filepath.Dir(b.dir), "inputs")
 	if _, err := os.Stat(inputs); err != nil {
 		if _, err := scratch(inputs); err != nil {

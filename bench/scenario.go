@@ -108,7 +108,7 @@ func (s Scenario) check() error {
 func Scenarios(workload string, seconds int) []Scenario {
 	var all []Scenario
 	add := func(n int, codec, layers, cameras string) {
-		all = append(all, Scenario{workload, n, codec, layers, cameras, seconds})
+		all = append(all, Scenario{workload, n, codec, layers, cameras, seconds}.lasting())
 	}
 	for _, n := range []int{1, 4, 9, 16, 25, 49} {
 		for _, l := range layerings {
@@ -122,15 +122,21 @@ func Scenarios(workload string, seconds int) []Scenario {
 	add(9, "h264", Simulcast, On)
 	for _, c := range cameras[1:] {
 		add(9, "vp8", Temporal, c)
-		if s := &all[len(all)-1]; !s.sends(0) { // what the first pictures cost is not what it costs that they stand
-			s.Seconds *= standsFor
-		}
 	}
 	return all
 }
 
 // standsFor is how many times as long as others a call is in which the picture stands.
 const standsFor = 3
+
+// lasting returns the scenario in the length that it has in a report: what the first
+// pictures cost is not what it costs that they stand.
+func (s Scenario) lasting() Scenario {
+	if !s.sends(0) {
+		s.Seconds *= standsFor
+	}
+	return s
+}
 
 // sends reports whether participant i has a camera on.
 func (s Scenario) sends(i int) bool {

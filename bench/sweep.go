@@ -116,7 +116,7 @@ func (r Runner) Sweep(ctx context.Context, s Scenario, settings []Setting) (swep
 		return swept, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	b := &round{Runner: r, ctx: ctx, call: c, ref: filepath.Join(temp, "reference")}
+	b := &trial{Runner: r, ctx: ctx, call: c, ref: filepath.Join(temp, "reference")}
 	if err := b.reference(); err != nil {
 		return swept, err
 	}
@@ -137,7 +137,7 @@ func (r Runner) Sweep(ctx context.Context, s Scenario, settings []Setting) (swep
 }
 
 // encode measures a point once more.
-func (b *round) encode(p *Point) (err error) {
+func (b *trial) encode(p *Point) (err error) {
 	j := b.job(jobEncode, b.ref)
 	if j.Options, err = p.Setting.options(p.CRF); err != nil {
 		return err

@@ -32,9 +32,9 @@ func targets() []target {
 	add(0.40, "cores, 9 cameras with temporal layers", cores("meeting/9/vp8/temporal", Callreel))
 	add(0.25, "cores, the same at economy", cores("meeting/9/vp8/temporal", economy))
 	add(1.6, "49 participants to 9, simulcast", func(r Run) (float64, bool) {
-		many, ok1 := cores("meeting/49/vp8/simulcast", Callreel)(r)
-		nine, ok2 := cores("meeting/9/vp8/simulcast", Callreel)(r)
-		return many / nine, ok1 && ok2
+		many, ok1 := r.named("meeting/49/vp8/simulcast", Callreel)
+		nine, ok2 := r.named("meeting/9/vp8/simulcast", Callreel)
+		return many.to(nine), ok1 && ok2
 	})
 	add(0.02, "cores, 9 who take turns, no camera, DTX", cores("meeting/9/vp8/temporal/audio", Callreel))
 	add(0.05, "cores, everybody's camera is off", cores("meeting/9/vp8/temporal/off", Callreel))

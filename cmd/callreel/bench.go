@@ -90,6 +90,7 @@ func (c *benchFitCmd) Run(ctx context.Context, con console) error {
 type benchReportCmd struct {
 	Output string    `short:"o" help:"File to write." default:"docs/performance.md" placeholder:"FILE" type:"path"`
 	From   []string  `help:"Measure nothing: write the report of these results." placeholder:"FILE" type:"existingfile"`
+	Short  bool      `help:"Measure only what there are targets for."`
 	How    measuring `embed:""`
 }
 
@@ -116,7 +117,7 @@ func (c *benchReportCmd) measure(ctx context.Context, con console) (bench.Run, e
 	if err != nil {
 		return bench.Run{}, err
 	}
-	run, err := r.Report(ctx, c.How.Seconds)
+	run, err := r.Report(ctx, c.How.Seconds, c.Short)
 	return run, errors.Join(err, c.How.keep(run))
 }
 
