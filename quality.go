@@ -44,7 +44,7 @@ type qualitySettings struct {
 // of which a call mostly consists (qcomp, i_qfactor, narrower dead zones).
 func (q Quality) settings() (s qualitySettings, ok bool) {
 	const common = "profile=high;maxrate=4000000;bufsize=8000000;forced-idr=1;sc_threshold=0;b_strategy=0;weightp=0;aq-mode=2;" +
-		"qcomp=0.3;i_qfactor=0.6;x264-params=deadzone-inter=18:deadzone-intra=9;"
+		"qcomp=0.1;i_qfactor=0.5;x264-params=deadzone-inter=18:deadzone-intra=9;"
 	switch q {
 	case Economy:
 		return qualitySettings{common + economyOptions, "1200000", 0.82, 0.82}, true
@@ -61,9 +61,9 @@ func (q Quality) settings() (s qualitySettings, ok bool) {
 // no B-frames: they are coded after what is shown behind them, so a file that a
 // crash cuts off between the two lacks a picture.
 const (
-	economyOptions  = "preset=superfast;mbtree=1;rc-lookahead=2;bf=0;subq=0;crf=29.3"
-	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=3;bf=0;subq=1;crf=25.7"
-	fineOptions     = "preset=veryfast;rc-lookahead=6;bf=0;crf=24"
+	economyOptions  = "preset=superfast;mbtree=1;rc-lookahead=2;bf=0;subq=0;chromaoffset=1;crf=30.2"
+	balancedOptions = "preset=superfast;mbtree=1;rc-lookahead=3;bf=0;subq=1;chromaoffset=1;crf=26.8"
+	fineOptions     = "preset=veryfast;rc-lookahead=6;bf=0;crf=25.7"
 )
 
 func (q Quality) valid() bool {
