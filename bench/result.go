@@ -96,6 +96,32 @@ type Quality struct {
 	MeanAllocBytes float64 `json:"meanAllocBytesPerFrame,omitempty"`
 }
 
+// Add takes what a later run on the same machine measured into this one. Samples of
+// the same scenario and subject are taken together in order, so that rounds stay
+// rounds for all subjects that the earlier runs have too.
+func (r *Run) Add(later Run) {
+	for _, m := range later.Measurements {
+		if i := r.index(m.Scenario, m.Subject); i >= 0 {
+			r.Measurements[i].Samples = append(r.Measurements[i].Samples, m.Samples...)
+		} else {
+			r.Measurements = append(r.Measurements, m)
+		}
+	}
+	r.Capacities = append(r.Capacities, later.Capacities...)
+	r.Time, r.Commit, r.Machine, r.Libraries = later.Time, later.Commit, later.Machine, later.Libraries
+	r.Load = max(r.Load, later.Load)
+	if later.Ending.Bytes > 0 {
+		r.Ending = later.Ending
+	}
+}
+
+// index returns where the measurement is that did not fail; -1: there is none.
+func (r Run) index(s Scenario, subject string) int {
+	return slices.IndexFunc(r.Measurements, func(m Measurement) bool {
+		return m.Scenario == s && m.Subject == subject && m.Err == "" && len(m.Samples) > 0
+	})
+}
+
 // Median returns the sample whose figures are the medians, each for itself.
 func (m Measurement) Median() Sample {
 	if len(m.Samples) == 0 {

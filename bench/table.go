@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -104,9 +103,7 @@ func (r Run) capacities(w io.Writer) error {
 
 // find returns what a subject did with a scenario.
 func (r Run) find(s Scenario, subject string) (Measurement, bool) {
-	i := slices.IndexFunc(r.Measurements, func(m Measurement) bool {
-		return m.Scenario == s && m.Subject == subject && m.Err == "" && len(m.Samples) > 0
-	})
+	i := r.index(s, subject)
 	if i < 0 {
 		return Measurement{}, false
 	}

@@ -89,7 +89,7 @@ func (c *benchFitCmd) Run(ctx context.Context, con console) error {
 
 type benchReportCmd struct {
 	Output string    `short:"o" help:"File to write." default:"docs/performance.md" placeholder:"FILE" type:"path"`
-	From   []string  `help:"Measure nothing: write the report of these results." placeholder:"FILE" type:"existingfile"`
+	From   []string  `help:"Measure nothing: write the report of these results, the earliest first." placeholder:"FILE" type:"existingfile"`
 	Short  bool      `help:"Measure only what there are targets for."`
 	How    measuring `embed:""`
 }
@@ -190,22 +190,18 @@ func (c *benchCompareCmd) Run(con console) error {
 	return bench.CompareMarkdown(con.out, a, b)
 }
 
-// readRuns takes several results of one machine together.
+// readRuns takes several results of one machine together, the earliest first.
 func readRuns(files []string) (all bench.Run, err error) {
 	for i, file := range files {
 		run, err := readRun(file)
 		if err != nil {
 			return all, err
 		}
-		if i > 0 {
-			run.Measurements = append(all.Measurements, run.Measurements...)
-			run.Capacities = append(all.Capacities, run.Capacities...)
-			if run.Ending.Bytes == 0 {
-				run.Ending = all.Ending
-			}
-			run.Load = max(run.Load, all.Load)
+		if i == 0 {
+			all = run
+		} else {
+			all.Add(run)
 		}
-		all = run
 	}
 	return all, nil
 }
