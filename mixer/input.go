@@ -141,11 +141,13 @@ func erase(ring []float32) {
 // mix adds the samples from pos on to sum. They end at or before cut.
 func (in *Input) mix(sum []float32, pos, cut int64) {
 	for len(sum) > 0 {
+		if in.end <= pos { // nothing more is written
+			in.gain = 0
+			in.meter.silence(len(sum))
+			return
+		}
 		n := 1
-		if idle := in.idle(pos, len(sum)); idle > 0 {
-			n, in.gain = idle, 0
-			in.meter.silence(n)
-		} else if steady := in.steady(pos, cut, len(sum)); steady > 0 {
+		if steady := in.steady(pos, cut, len(sum)); steady > 0 {
 			n = in.pass(sum[:steady], pos)
 		} else {
 			in.step(&sum[0], pos, cut)
@@ -168,14 +170,6 @@ func (in *Input) step(sum *float32, pos, cut int64) {
 		in.gain = 0
 	}
 	in.meter.add(x)
-}
-
-// idle returns how many of the n samples from pos on are beyond all that is written.
-func (in *Input) idle(pos int64, n int) int {
-	if in.end > pos {
-		return 0
-	}
-	return n
 }
 
 // steady returns how many of the n samples from pos on step would mix at full gain.

@@ -31,7 +31,7 @@ func TestBlocksAreAsSampleBySample(t *testing.T) {
 		}
 		got, want := make([]float32, n), make([]float32, n)
 		steady += max(0, a.steady(a.m.head, cut, n))
-		idle += a.idle(a.m.head, n)
+		idle += int(min(int64(n), max(0, a.m.head+int64(n)-a.end)))
 		a.mix(got, whole.head, cut)
 		for i := range want {
 			b.step(&want[i], single.head+int64(i), cut)

@@ -71,6 +71,7 @@ INLINE void stretch(uint8_t *out, int w, const uint8_t *line, const int32_t *off
 AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *src, ptrdiff_t ss, int sw,
 	const int32_t *rows, const int8_t *vweights, int vpairs,
 	const int32_t *offsets, const uint8_t *shuffles, const int8_t *hweights, int hpairs, int near, uint8_t *line) {
+	const ptrdiff_t ahead = 2 * ds;
 	for (int y = 0; y < h; y++, dst += ds, vweights += 2 * vpairs) {
 		const uint8_t *first = src + rows[y] * ss;
 		// Constants let the compiler unroll what nearly all tiles need.
@@ -79,10 +80,10 @@ AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *
 		else
 			blend(line, first, ss, sw, vweights, vpairs);
 		if (near)
-			stretch(dst, w, line, offsets, shuffles, hweights, 2, 1, 2 * ds);
+			stretch(dst, w, line, offsets, shuffles, hweights, 2, 1, ahead);
 		else if (hpairs == 2)
-			stretch(dst, w, line, offsets, shuffles, hweights, 2, 0, 2 * ds);
+			stretch(dst, w, line, offsets, shuffles, hweights, 2, 0, ahead);
 		else
-			stretch(dst, w, line, offsets, shuffles, hweights, hpairs, 0, 2 * ds);
+			stretch(dst, w, line, offsets, shuffles, hweights, hpairs, 0, ahead);
 	}
 }
