@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,22 +19,30 @@ const economy = Callreel + ":quality=economy"
 // reportSubjects are those of the first table of a report.
 var reportSubjects = []string{Callreel, Live, Floor, "ffmpeg:veryfast", "ffmpeg:superfast", "gstreamer:veryfast", "browser:25", economy}
 
-// targeted are the scenarios with targets; those of the first three are for all subjects.
-var targeted = []string{
-	"meeting/9/vp8/temporal", "meeting/9/vp8/plain", "meeting/9/vp8/simulcast", "meeting/49/vp8/simulcast",
-	"meeting/4/vp8/temporal", "meeting/16/vp8/temporal",
-	"meeting/9/vp8/temporal/audio", "meeting/9/vp8/temporal/off", "meeting/9/vp8/temporal/slide",
+// both are who records what only the floor is compared with.
+var both = []string{Callreel, Floor}
+
+// targeted are the scenarios with targets, and who records them.
+var targeted = []struct {
+	scenario string
+	subjects []string
+}{
+	{"meeting/9/vp8/temporal", reportSubjects},
+	{"meeting/9/vp8/plain", reportSubjects},
+	{"meeting/9/vp8/simulcast", reportSubjects},
+	{"meeting/49/vp8/simulcast", both},
+	{"meeting/4/vp8/temporal", both},
+	{"meeting/16/vp8/temporal", both},
+	{"meeting/9/vp8/temporal/audio", both},
+	{"meeting/9/vp8/temporal/off", both},
+	{"meeting/9/vp8/temporal/slide", both},
 }
 
 // plan is what a report is made of: the scenarios with targets, and others.
 func plan(seconds int) (first, rest []task) {
-	both := []string{Callreel, Floor}
-	for i, name := range targeted {
-		s, _ := ParseScenario(name, seconds) // they are good: a test reads the plan
-		first = append(first, task{s.lasting(), both})
-		if i < 3 {
-			first[i].subjects = reportSubjects
-		}
+	for _, t := range targeted {
+		s, _ := ParseScenario(t.scenario, seconds) // they are good: a test reads the plan
+		first = append(first, task{s.lasting(), t.subjects})
 	}
 	motion, _ := ParseScenario("motion/9/vp8/temporal", seconds)
 	rest = []task{{motion, reportSubjects}}
@@ -49,20 +58,14 @@ func plan(seconds int) (first, rest []task) {
 // others too, one by one, and how many recordings fit.
 func (r Runner) Report(ctx context.Context, seconds int, short bool) (Run, error) {
 	first, rest := plan(seconds)
-	run, err := r.measure(ctx, first)
-	if err != nil {
-		return run, err
-	}
 	if short {
 		rest = nil
 	}
-	for _, t := range rest {
-		more, err := r.measure(ctx, []task{t})
-		run.Measurements = append(run.Measurements, more.Measurements...)
-		if err != nil {
-			return run, err
-		}
+	run := NewRun()
+	if err := errors.Join(r.together(ctx, &run, first), r.oneByOne(ctx, &run, rest)); err != nil {
+		return run, err
 	}
+	var err error
 	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
 		return run, err
 	}

@@ -52,16 +52,17 @@ func NewRun() Run {
 	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries(), Load: load()}
 }
 
-// Measure measures subjects with scenarios, all in turn, so that what else the
-// machine does hits all alike. What fails is in the results; the error is ctx's, or
-// that of the cache. Until the end all compositions are in the folder for temporary
-// files: 25 MB for each second of a scenario.
+// Measure measures subjects with scenarios, one scenario after the other, and of each
+// all subjects in turn, so that what else the machine does hits all alike. What fails
+// is in the results; the error is ctx's, or that of the cache. The composition that is
+// under way is in the folder for temporary files: 25 MB for each of its seconds.
 func (r Runner) Measure(ctx context.Context, scenarios []Scenario, subjects []string) (Run, error) {
 	tasks := make([]task, len(scenarios))
 	for i, s := range scenarios {
 		tasks[i] = task{s, subjects}
 	}
-	return r.measure(ctx, tasks)
+	run := NewRun()
+	return run, r.oneByOne(ctx, &run, tasks)
 }
 
 // task is a scenario, and who is to record it.
@@ -70,17 +71,27 @@ type task struct {
 	subjects []string
 }
 
-func (r Runner) measure(ctx context.Context, tasks []task) (run Run, err error) {
-	run = NewRun()
+func (r Runner) oneByOne(ctx context.Context, run *Run, tasks []task) error {
+	for _, t := range tasks {
+		if err := r.together(ctx, run, []task{t}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together repeats all tasks in turn, so that ratios between scenarios are of the same
+// minutes too. All compositions are kept until the end.
+func (r Runner) together(ctx context.Context, run *Run, tasks []task) (err error) {
 	temp, err := os.MkdirTemp("", "callreel-bench-*")
 	if err != nil {
-		return run, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	trials := make([]*trial, len(tasks))
 	for i, t := range tasks {
 		if trials[i], err = r.prepare(ctx, t, filepath.Join(temp, strconv.Itoa(i))); err != nil {
-			return run, err
+			return err
 		}
 	}
 	for n := range max(1, r.repeat()) {
@@ -93,7 +104,7 @@ func (r Runner) measure(ctx context.Context, tasks []task) (run Run, err error) 
 	for _, t := range trials {
 		run.Measurements = append(run.Measurements, t.results...)
 	}
-	return run, context.Cause(ctx)
+	return context.Cause(ctx)
 }
 
 // prepare makes the call and the reference.
