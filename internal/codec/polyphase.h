@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 // cr_polyphase scales a plane of sw x (any) samples to w x h. Row y of the result is
-// made of 2*vpairs source rows from rows[y] on, weighted by as many int8 in
+// made of 2*vpairs source rows, at most 8, from rows[y] on, weighted by as many int8 in
 // vweights; then 16 samples at a time, the groups, each of two halves of 8: sample j
 // of a half is made of 2*hpairs samples of that row, of which the first is
 // offset+shuffle[2*j]. Weights sum up to 64. If near, 2*hpairs is 4, both halves have

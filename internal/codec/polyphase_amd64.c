@@ -2,22 +2,30 @@
 #include <immintrin.h>
 #include <string.h>
 
+// MAX_PAIRS is how many pairs of samples a window has at most: at half the size.
+#define MAX_PAIRS 4
+
 #define AVX2 __attribute__((target("avx2")))
 #define INLINE AVX2 __attribute__((always_inline)) static inline
 
 // blend makes n samples, at least 32, of one row. The last block overlaps the one
 // before it, so that nothing beyond the row is read.
 INLINE void blend(uint8_t *out, const uint8_t *src, ptrdiff_t stride, int n, const int8_t *weights, int pairs) {
+	__m256i c[MAX_PAIRS];
+	for (int p = 0; p < pairs; p++) {
+		int16_t both;
+		memcpy(&both, weights + 2 * p, sizeof both);
+		c[p] = _mm256_set1_epi16(both);
+	}
 	for (int x = 0;;) {
 		__m256i lo = _mm256_set1_epi16(32), hi = lo;
+		__builtin_prefetch(src + (2 * pairs + 3) * stride + x);
+		__builtin_prefetch(src + (2 * pairs + 4) * stride + x);
 		for (int p = 0; p < pairs; p++) {
-			int16_t both;
-			memcpy(&both, weights + 2 * p, sizeof both);
-			const __m256i c = _mm256_set1_epi16(both);
 			const __m256i a = _mm256_loadu_si256((const __m256i *)(src + 2 * p * stride + x));
 			const __m256i b = _mm256_loadu_si256((const __m256i *)(src + (2 * p + 1) * stride + x));
-			lo = _mm256_add_epi16(lo, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), c));
-			hi = _mm256_add_epi16(hi, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), c));
+			lo = _mm256_add_epi16(lo, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), c[p]));
+			hi = _mm256_add_epi16(hi, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), c[p]));
 		}
 		_mm256_storeu_si256((__m256i *)(out + x), _mm256_packus_epi16(_mm256_srai_epi16(lo, 6), _mm256_srai_epi16(hi, 6)));
 		if (x + 32 >= n)
@@ -77,12 +85,16 @@ AVX2 void cr_polyphase(uint8_t *dst, ptrdiff_t ds, int w, int h, const uint8_t *
 		// Constants let the compiler unroll what nearly all tiles need.
 		if (vpairs == 2)
 			blend(line, first, ss, sw, vweights, 2);
+		else if (vpairs == 4)
+			blend(line, first, ss, sw, vweights, 4);
 		else
 			blend(line, first, ss, sw, vweights, vpairs);
 		if (near)
 			stretch(dst, w, line, offsets, shuffles, hweights, 2, 1, ahead);
 		else if (hpairs == 2)
 			stretch(dst, w, line, offsets, shuffles, hweights, 2, 0, ahead);
+		else if (hpairs == 4)
+			stretch(dst, w, line, offsets, shuffles, hweights, 4, 0, ahead);
 		else
 			stretch(dst, w, line, offsets, shuffles, hweights, hpairs, 0, ahead);
 	}
