@@ -34,10 +34,10 @@ type blocks struct {
 	r     *bufio.Reader
 	order binary.ByteOrder // nil before the first section
 	links []link
-	buf   []byte
+	spare []byte
 }
 
-// packet is a raw IP packet. Its data is valid until the next one is read.
+// packet is a raw IP packet.
 type packet struct {
 	time time.Time
 	data []byte
@@ -130,20 +130,17 @@ func (b *blocks) skip(rest int64) error {
 	return nil
 }
 
-// body reads the rest of a block, without the length at its end. It is valid
-// until the next one is read.
+// body reads the rest of a block, without the length at its end.
 func (b *blocks) body(rest int64, least int) ([]byte, error) {
 	if rest > maxBlock || rest < int64(least)+4 {
 		return nil, fmt.Errorf("%w: block with %d more bytes", ErrMalformed, rest)
 	}
-	if int64(cap(b.buf)) < rest {
-		b.buf = make([]byte, rest)
-	}
-	b.buf = b.buf[:rest]
-	if _, err := io.ReadFull(b.r, b.buf); err != nil {
+	const batch = 64 << 10
+	buf := cut(&b.spare, int(rest), batch)
+	if _, err := io.ReadFull(b.r, buf); err != nil {
 		return nil, b.ended(err)
 	}
-	body, size := b.buf[:rest-4], b.order.Uint32(b.buf[rest-4:])
+	body, size := buf[:rest-4], b.order.Uint32(buf[rest-4:])
 	if int64(size) != rest+8 {
 		return nil, fmt.Errorf("%w: a block of %d bytes says %d at its end", ErrMalformed, rest+8, size)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -23,9 +22,12 @@ type Record struct {
 
 // Reader reads a capture record by record. Its memory is bounded, whatever it reads.
 type Reader struct {
-	blocks  blocks
-	cut     bool
-	damaged uint64
+	blocks     blocks
+	packets    []rtp.Packet    // to be used
+	extensions []rtp.Extension // to be used
+	scratch    []rtp.Extension // of the packet that is read
+	cut        bool
+	damaged    uint64
 }
 
 // NewReader returns a reader of r, which it reads ahead of what it returns.
@@ -69,7 +71,7 @@ func (r *Reader) record(d datagram) (rec Record, ok bool, err error) {
 		e, ok, err := parseEvent(d.payload)
 		return Record{Event: &e}, ok, err
 	case recorder(portRTP):
-		rec.RTP, err = parseRTP(d.payload)
+		rec.RTP, err = r.parseRTP(d.payload)
 	case recorder(portRTCP):
 		rec.RTCP, err = rtcp.Unmarshal(d.payload)
 	default:
@@ -82,11 +84,27 @@ func (r *Reader) record(d datagram) (rec Record, ok bool, err error) {
 	return rec, true, nil
 }
 
-// parseRTP reads a packet from memory that will be used again.
-func parseRTP(data []byte) (*rtp.Packet, error) {
-	p := new(rtp.Packet)
-	if err := p.Unmarshal(slices.Clone(data)); err != nil {
+// parseRTP reads a packet, which keeps data.
+func (r *Reader) parseRTP(data []byte) (*rtp.Packet, error) {
+	const batch = 64
+	p := &cut(&r.packets, 1, batch)[0]
+	p.Extensions = r.scratch[:0]
+	if err := p.Unmarshal(data); err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
+	r.scratch, p.Extensions = p.Extensions, cut(&r.extensions, len(p.Extensions), batch)
+	copy(p.Extensions, r.scratch)
 	return p, nil
+}
+
+// cut takes n elements from what is spare, for which it makes at least batch of them
+// at a time: what packets of the same milliseconds are in is let go at about the same
+// time, and one allocation for many is cheaper.
+func cut[T any](spare *[]T, n, batch int) []T {
+	if len(*spare) < n {
+		*spare = make([]T, max(n, batch))
+	}
+	part := (*spare)[:n:n]
+	*spare = (*spare)[n:]
+	return part
 }
