@@ -92,6 +92,17 @@ func (l *videoLayer) thin(rate float64) int {
 	return allLayers
 }
 
+// thinOut gives up what has come of higher temporal layers, as the receiver does with
+// what comes: a recording begins a second behind the call, so that is a second of all.
+func (l *videoLayer) thinOut(temporal int) {
+	for _, units := range [][]unit{l.due, l.queue} {
+		for i := range units {
+			u := &units[i]
+			u.surplus = u.surplus || int(u.Temporal) > temporal && !u.Key
+		}
+	}
+}
+
 // sends reports whether something came of the layer lately.
 func (l *videoLayer) sends(at timebase.Ticks) bool { return l.packets > 0 && at-l.last <= layerDead }
 
@@ -116,6 +127,9 @@ func (c *camera) prefer(at timebase.Ticks, rate float64) {
 func (l *videoLayer) choose(spatial, temporal int) {
 	if spatial == l.spatial && temporal == l.temporal {
 		return
+	}
+	if temporal != allLayers {
+		l.thinOut(temporal)
 	}
 	l.spatial, l.temporal = spatial, temporal
 	l.layer.receiver.Select(spatial, temporal)

@@ -16,8 +16,9 @@ const maxHeld = 10 * 60 * timebase.Second
 // unit is a coded frame with the local time at which it was captured.
 type unit struct {
 	ingest.Unit
-	at    timebase.Ticks
-	final bool // the clock has jumped since, so that it can't tell any more
+	at      timebase.Ticks
+	final   bool // the clock has jumped since, so that it can't tell any more
+	surplus bool // it is of a temporal layer that was found not to be wanted since
 }
 
 // feed is the recording's end of a layer: what has come and is not due yet. It

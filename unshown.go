@@ -21,13 +21,18 @@ func (c frameClock) together(a, b timebase.Ticks) bool {
 // Recordings are composed so far behind the call that what comes next is mostly
 // known: of 15 pictures/s in two temporal layers 8 frames/s take 11 or 12.
 func (l *videoLayer) skips(i int, clock frameClock) bool {
-	u, last := &l.due[i], i == len(l.due)-1
+	u, last := &l.due[i], l.after(i) >= len(l.due)
 	if u.Key {
 		l.gaps = 0
 		return false
 	}
 	bit := uint8(1) << u.Temporal
 	switch {
+	case u.surplus:
+		if !u.Discardable { // that nothing depends on
+			l.gaps |= bit
+		}
+		return true
 	case l.gaps&(2*bit-1) != 0 && !u.Sync:
 		return true
 	case u.Discardable:
@@ -47,7 +52,7 @@ func (l *videoLayer) skips(i int, clock frameClock) bool {
 // of an upper temporal layer. Without knowing all that follows it may.
 func (l *videoLayer) needs(i int, clock frameClock) bool {
 	layer := l.due[i].Temporal
-	for j := i + 1; j < len(l.due)+len(l.queue); j++ {
+	for j := l.after(i); j < len(l.due)+len(l.queue); j = l.after(j) {
 		u := l.coming(j)
 		if u.Key || u.Sync && u.Temporal == layer {
 			return false
@@ -61,12 +66,24 @@ func (l *videoLayer) needs(i int, clock frameClock) bool {
 
 // shows reports whether unit j may be the newest that there is for a frame.
 func (l *videoLayer) shows(j int, clock frameClock) bool {
-	switch next := j + 1; next {
-	case len(l.due), len(l.due) + len(l.queue):
+	next := l.after(j)
+	switch {
+	case next >= len(l.due)+len(l.queue):
 		return true
+	case j < len(l.due):
+		return next >= len(l.due)
 	default:
-		return j >= len(l.due) && !clock.together(l.coming(j).at, l.coming(next).at)
+		return !clock.together(l.coming(j).at, l.coming(next).at)
 	}
+}
+
+// after returns which unit comes after unit i, but for those that are given up.
+func (l *videoLayer) after(i int) int {
+	i++
+	for i < len(l.due)+len(l.queue) && l.coming(i).surplus {
+		i++
+	}
+	return i
 }
 
 // coming returns unit j of those that are due and those after them.

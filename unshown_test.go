@@ -29,6 +29,7 @@ var hierarchies = map[string]hierarchy{
 	"eight, halved": {{0, []int{2}}, {1, []int{1}}, {0, []int{2}}, {1, []int{1, 2}}},
 	"four, halved":  {{0, []int{2}}, {1, []int{1}}},
 	"a chain":       {{0, []int{5}}, {1, []int{1}}, {1, []int{1}}, {1, []int{1}}, {1, []int{1}}},
+	"a star":        {{0, []int{4}}, {2, []int{1}}, {1, []int{2}}, {2, []int{3}}},
 	"one layer":     {{0, []int{1}}},
 }
 
@@ -43,7 +44,7 @@ func (h hierarchy) code(rng *rand.Rand, n int, every timebase.Ticks) (c coded) {
 	for i := range n {
 		p := h[i%len(h)]
 		u := unit{at: timebase.Ticks(i)*every + timebase.Ticks(rng.IntN(int(every/4)))}
-		u.Temporal, u.Key, u.Sync, u.Discardable = p.layer, i == 0, true, p.layer == 2
+		u.Temporal, u.Key, u.Sync, u.Discardable = p.layer, i == 0, true, p.layer > 0
 		var needs []int
 		for _, back := range p.needs {
 			if i == 0 {
@@ -52,6 +53,7 @@ func (h hierarchy) code(rng *rand.Rand, n int, every timebase.Ticks) (c coded) {
 			j := max(0, i-back)
 			needs = append(needs, j)
 			u.Sync = u.Sync && c.units[j].Temporal == 0
+			c.units[j].Discardable = false
 		}
 		c.units, c.needs = append(c.units, u), append(c.needs, needs)
 	}
@@ -77,12 +79,13 @@ func (c coded) closure(shown map[int]bool) map[int]bool {
 
 // watch decodes the pictures as a recording of 8 frames/s does that knows what
 // comes for so long, and returns which it decoded and which it showed. With some
-// chance everything after a frame turns out to be later than it seemed.
-func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts float64) (decoded, shown map[int]bool) {
+// chance everything after a frame turns out to be later than it seemed, and with
+// some other only layers are wanted any more, or again, up to one by chance.
+func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts, turns float64) (decoded, shown map[int]bool) {
 	t.Helper()
 	decoded, shown = make(map[int]bool), make(map[int]bool)
 	l, clock := &videoLayer{}, eighths()
-	next := 0
+	next, come, wanted, steady := 0, 0, 2, 0
 	for at := timebase.Ticks(0); next < len(c.units); at += clock.frameLen {
 		if rng.Float64() < jolts {
 			at -= timebase.Ticks(rng.IntN(int(clock.frameLen)))
@@ -91,15 +94,27 @@ func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts f
 		first, newest := next, -1
 		l.due, l.queue = l.due[:0], l.queue[:0]
 		for i := first; i < len(c.units) && c.units[i].at <= at+ahead; i++ {
+			if u := &c.units[i]; i >= come {
+				come = i + 1
+				u.surplus = int(u.Temporal) > wanted // as if the receiver had handed it out
+			}
 			if c.units[i].at <= at {
 				l.due, next = append(l.due, c.units[i]), i+1
 			} else {
 				l.queue = append(l.queue, c.units[i])
 			}
 		}
+		if steady++; rng.Float64() < turns {
+			steady, wanted = 0, rng.IntN(3)
+			l.thinOut(wanted)
+			copy(c.units[copy(c.units[first:], l.due)+first:], l.queue)
+		}
 		for k := range l.due {
 			if l.skips(k, clock) {
 				continue
+			}
+			if int(l.due[k].Temporal) > wanted && !l.due[k].Key {
+				t.Fatalf("picture %d of layer %d is decoded, although layers up to %d do", first+k, l.due[k].Temporal, wanted)
 			}
 			newest = first + k
 			decoded[newest] = true
@@ -110,8 +125,39 @@ func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts f
 			}
 		}
 		shown[newest] = true
+		last := len(l.due) - 1
+		for last >= 0 && l.due[last].surplus {
+			last--
+		}
+		if turns > 0 && steady > 2*int(timebase.Second/clock.frameLen) && last >= 0 && newest != first+last {
+			t.Fatalf("picture %d is shown, not %d", newest, first+last)
+		}
 	}
 	return decoded, shown
+}
+
+// Of what has come, layers that are found not to be wanted are given up at once; those
+// that are wanted again begin with what can be decoded.
+func TestLayersThatAreNotWantedAnyMore(t *testing.T) {
+	for name, h := range hierarchies {
+		upper := 0
+		for seed := range uint64(100) {
+			rng := rand.New(rand.NewPCG(seed, 2))
+			c := h.code(rng, 400, timebase.Second/timebase.Ticks(10+rng.IntN(50)))
+			decoded, _ := c.watch(t, rng, timebase.Second, 0, 0.05)
+			for i, u := range c.units {
+				if u.Temporal == 0 && !decoded[i] {
+					t.Fatalf("%s, seed %d: picture %d of the lowest layer is left out", name, seed, i)
+				}
+				if u.Temporal > 0 && decoded[i] {
+					upper++
+				}
+			}
+		}
+		if upper < 1000 && len(h) > 1 {
+			t.Errorf("%s: %d pictures of upper layers are decoded", name, upper)
+		}
+	}
 }
 
 func eighths() frameClock { return frameClock{new(timeline), timebase.Second / 8} }
@@ -131,7 +177,7 @@ func TestWhatNobodySeesIsNotDecoded(t *testing.T) {
 			}
 			least := c.closure(newest)
 			for _, ahead := range []timebase.Ticks{timebase.Second, timebase.Second / 5, 0} {
-				decoded, shown := c.watch(t, rng, ahead, 0)
+				decoded, shown := c.watch(t, rng, ahead, 0, 0)
 				for i := range newest {
 					if !shown[i] {
 						t.Fatalf("%s, seed %d: picture %d is not shown", name, seed, i)
@@ -153,7 +199,7 @@ func TestCorrectionsAfterWhatWasSkipped(t *testing.T) {
 		for seed := range uint64(50) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			c := h.code(rng, 400, timebase.Second/15)
-			decoded, _ := c.watch(t, rng, timebase.Second, 0.1)
+			decoded, _ := c.watch(t, rng, timebase.Second, 0.1, 0)
 			skipped += len(c.units) - len(decoded)
 		}
 		if skipped == 0 && len(h) > 1 {
