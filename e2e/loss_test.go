@@ -107,10 +107,10 @@ func (p pattern) check(m *movie, track engine.TrackReport) {
 		case first < 0:
 			first = i
 		}
-		d := p.deviation(img, want, n)
+		d, where := p.deviation(img, want, n)
 		worst = max(worst, d)
 		if d > damaged {
-			t.Errorf("frame %d: picture %d is damaged, by %v", i, n, d)
+			t.Errorf("frame %d: picture %d is damaged, by %.1f: %s", i, n, d, p.history(img, n, where))
 		}
 		if n != last {
 			last, since = n, i

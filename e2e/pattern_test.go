@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"image"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"testing"
@@ -103,21 +105,39 @@ func (p pattern) number(img *image.YCbCr) (int, bool) {
 // bit rates do to the clouds is below 5.
 const damaged = 16
 
-// deviation returns by how much the mean luma of a 10x10 block is off at most, in a
-// picture that shows number n scaled up to the whole of img. Names are written at the
-// bottom, which is left out.
-func (p pattern) deviation(img, want *image.YCbCr, n int) (worst float64) {
+// deviation returns by how much the mean luma of a 10x10 block is off at most, and of
+// which, in a picture that shows number n scaled up to the whole of img. Names are
+// written at the bottom, which is left out.
+func (p pattern) deviation(img, want *image.YCbCr, n int) (worst float64, where image.Rectangle) {
 	const side, bottom = 10, 60
 	p.draw(want, n)
-	scale := img.Bounds().Dx() / patternSize().X
 	for y := stripHeight; y+side <= patternSize().Y-bottom; y += side {
 		for x := 0; x < patternSize().X; x += side {
 			block := image.Rect(x, y, x+side, y+side)
-			shown := mean(img, image.Rectangle{Min: block.Min.Mul(scale), Max: block.Max.Mul(scale)})
-			worst = max(worst, shown-mean(want, block), mean(want, block)-shown)
+			if off := math.Abs(p.shown(img, block) - mean(want, block)); off > worst {
+				worst, where = off, block
+			}
 		}
 	}
-	return worst
+	return worst, where
+}
+
+// shown returns the mean luma of a block of a picture that is scaled up to the whole of img.
+func (p pattern) shown(img *image.YCbCr, block image.Rectangle) float64 {
+	scale := img.Bounds().Dx() / patternSize().X
+	return mean(img, image.Rectangle{Min: block.Min.Mul(scale), Max: block.Max.Mul(scale)})
+}
+
+// history tells what a block has in an img that shows number n, in that picture, and
+// in those before it: damage has what was there before, coarse coding what is around.
+func (p pattern) history(img *image.YCbCr, n int, block image.Rectangle) string {
+	picture := newPicture()
+	text := fmt.Sprintf("%v has %.0f, picture %d", block, p.shown(img, block), n)
+	for k := n; k >= max(0, n-8); k-- {
+		p.draw(picture, k)
+		text += fmt.Sprintf(" %.0f", mean(picture, block))
+	}
+	return text
 }
 
 // Two of three blocks show that are left of the picture before, and so does a strip in which a
@@ -127,14 +147,18 @@ func TestPattern(t *testing.T) {
 	before, now, want := newPicture(), newPicture(), newPicture()
 	p.draw(before, 41)
 	p.draw(now, 42)
-	if n, ok := p.number(now); n != 42 || !ok || p.deviation(now, want, 42) != 0 {
-		t.Errorf("picture %d, %v, is %v off", n, ok, p.deviation(now, want, 42))
+	off := func() float64 {
+		worst, _ := p.deviation(now, want, 42)
+		return worst
+	}
+	if n, ok := p.number(now); n != 42 || !ok || off() != 0 {
+		t.Errorf("picture %d, %v, is %v off", n, ok, off())
 	}
 	blocks, seen := 0, 0
 	for y := 32; y < 208; y += 16 {
 		for x := 0; x < patternSize().X; x += 16 {
 			paste(now, before, image.Rect(x, y, x+16, y+16))
-			if p.deviation(now, want, 42) > damaged {
+			if off() > damaged {
 				seen++
 			}
 			blocks++
