@@ -95,7 +95,8 @@ type TrackReport struct {
 type SoundReport struct {
 	// Concealed is sound that was made up for lost packets, Recovered what was
 	// decoded from the redundancy in the next packet (RFC 6716 section 2.1.7),
-	// and Missing what is silence because too much was lost.
+	// and Missing what is silence because too much was lost, or came after it had
+	// been composed without it.
 	Concealed Spans         `json:"concealed"`
 	Recovered time.Duration `json:"recoveredNs"`
 	Missing   Spans         `json:"missing"`

@@ -3,6 +3,7 @@ package callreel_test
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,34 @@ func TestReportOfACleanCall(t *testing.T) {
 		}
 		if report.Participants[0].AVBasis != "reports" || report.Ticks.Frames != 96 || report.Ticks.LateTicks > 0 {
 			t.Errorf("%s", doc)
+		}
+	})
+}
+
+// The network holds all packets back for two seconds. What comes a second too late is
+// not heard any more, and the report says so.
+func TestReportOfAHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		begin := time.Now()
+		ann := person(conv, 1, begin)
+		const from, hold = 5500 * time.Millisecond, 2 * time.Second
+		ann.link = func(now time.Time, _ *rand.Rand) time.Duration {
+			if at := now.Sub(begin); at >= from && at < from+hold {
+				return from + hold - at
+			}
+			return 0
+		}
+		leave := r.join(ann)
+		time.Sleep(1500 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(9 * time.Second)
+		res := r.stop(rec)
+		leave()
+		sound := track(t, res.Report, "p01", "audio")
+		if s := sound.Sound; s.Missing.Count != 1 || !about(s.Missing.Total, time.Second) || !about(s.Missing.List[0].Start, 4*time.Second) || sound.Received().Lost > 0 {
+			t.Errorf("missing %+v, %+v", s.Missing, sound.Layers)
 		}
 	})
 }

@@ -88,7 +88,7 @@ func (r *Report) judgeSound(who string, s *SoundReport) {
 		r.find(Warn, "%s: %v of sound made up for loss, in %d places", who, s.Concealed.Total.Round(time.Millisecond), s.Concealed.Count)
 	}
 	if s.Missing.Total > maxMissing {
-		r.find(Warn, "%s: %v of sound lost, in %d places", who, s.Missing.Total.Round(time.Millisecond), s.Missing.Count)
+		r.find(Warn, "%s: %v of sound lost or too late, in %d places", who, s.Missing.Total.Round(time.Millisecond), s.Missing.Count)
 	}
 	if s.Overflowed > 0 {
 		r.find(Fail, "%s: %d packets of sound were given up because the recorder was too far behind", who, s.Overflowed)

@@ -139,7 +139,10 @@ func (v *voice) play(u ingest.Unit, pos, room int64) {
 	}
 	v.beat.decoded = true
 	v.beat.loud = v.beat.loud || loud(pcm)
-	v.write(pcm)
+	at := v.next
+	if late := v.write(pcm); late > 0 {
+		v.missing.add(ticks(max(at, 0)), ticks(at+int64(late)))
+	}
 	if cut {
 		v.stop()
 		v.renew()
@@ -248,11 +251,14 @@ func (v *voice) conceal(n int64, next []byte) {
 	}
 }
 
-func (v *voice) write(pcm []float32) {
+// write writes decoded samples into the mix, and returns how many samples of it came
+// too late.
+func (v *voice) write(pcm []float32) (late int) {
 	v.buf = v.rate.Process(v.buf[:0], pcm)
-	v.in.WriteAt(v.next, v.buf)
+	late = v.in.WriteAt(v.next, v.buf)
 	v.next += int64(len(v.buf))
 	v.held = v.mixed(v.rate.Delay())
+	return late
 }
 
 // stop brings out what is held back; the next packet starts anew.

@@ -82,6 +82,11 @@ func TestChurn(t *testing.T) {
 	if d := r.details(); len(d.Participants) != 6 {
 		t.Errorf("participants: %v", d.Participants)
 	}
+	if t.Failed() {
+		for _, track := range r.tracks() {
+			t.Logf("%+v %+v", track, track.Sound)
+		}
+	}
 }
 
 // countTiles returns how many tiles a frame has: five, one more once somebody has
@@ -194,7 +199,7 @@ func (m *movie) beepsBetween(index int, from, to time.Duration) (beeps, seconds 
 func (m *movie) hears(t *testing.T, index int, from, to time.Duration) {
 	t.Helper()
 	if beeps, seconds := m.beepsBetween(index, from, to); beeps < seconds || beeps > seconds+1 {
-		t.Errorf("participant %d beeps %d times from %v to %v", index, beeps, from, to)
+		t.Errorf("participant %d beeps %d times from %v to %v, in all at %v", index, beeps, from, to, m.pcm.beeps(simulate.ToneOf(index)))
 	}
 }
 
