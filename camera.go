@@ -121,7 +121,7 @@ func (c *camera) decodeLayer(l *videoLayer, clock frameClock) {
 	for i, u := range l.due {
 		c.torn = c.torn || u.Dropped > 0
 		pos, recorded := clock.position(u.at)
-		if !recorded || l.skips(i, clock) {
+		if !recorded && !l.leads(i, clock) || l.skips(i, clock) {
 			continue
 		}
 		if c.budget.exhausted() {

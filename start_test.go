@@ -3,6 +3,7 @@ package callreel_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -128,6 +129,35 @@ func TestStartsWhenTheDiskIsBack(t *testing.T) {
 		d.close()
 		if res.State != callreel.Completed || len(res.Chunks) != 1 {
 			t.Errorf("%+v", res)
+		}
+	})
+}
+
+// A key frame that comes after the start of a recording may turn out to have been
+// taken a little before it, when the sender's clock is known better. What follows
+// needs it.
+func TestKeyFrameBeforeTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		conv := r.conversation("room")
+		begin := time.Now()
+		ann := person(conv, 1, begin)
+		ann.noAudio = true
+		ann.link = func(now time.Time, _ *rand.Rand) time.Duration {
+			if now.Sub(begin) < 50*time.Millisecond {
+				return 5 * time.Millisecond
+			}
+			return 0
+		}
+		leave := r.join(ann)
+		time.Sleep(2 * time.Millisecond)
+		rec := r.start(smallConfig("room"))
+		time.Sleep(4 * time.Second)
+		res := r.stop(rec)
+		leave()
+		v := track(t, res.Report, "p01", "video")
+		if v.DecodeErrors > 0 || v.Received().KeyFrames != 1 || v.Pictures.Frozen.Count+v.Pictures.Blank.Count > 0 {
+			t.Errorf("%+v, %+v", v, v.Pictures)
 		}
 	})
 }

@@ -86,6 +86,18 @@ func (l *videoLayer) after(i int) int {
 	return i
 }
 
+// leads reports whether due unit i, of a time that is not recorded, is what recorded
+// units begin with: the sender's clock was corrected since it was let in, by less than
+// it is before the start, or the end of a pause.
+func (l *videoLayer) leads(i int, clock frameClock) bool {
+	for j := i + 1; j < len(l.due)+len(l.queue) && !l.coming(j).Key; j++ {
+		if _, recorded := clock.position(l.coming(j).at); recorded {
+			return true
+		}
+	}
+	return false
+}
+
 // coming returns unit j of those that are due and those after them.
 func (l *videoLayer) coming(j int) *unit {
 	if j < len(l.due) {
