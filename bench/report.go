@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -62,10 +61,13 @@ func (r Runner) Report(ctx context.Context, seconds int, short bool) (Run, error
 		rest = nil
 	}
 	run := NewRun()
-	if err := errors.Join(r.together(ctx, &run, first), r.oneByOne(ctx, &run, rest)); err != nil {
+	err := r.together(ctx, &run, first)
+	if err != nil {
 		return run, err
 	}
-	var err error
+	if err = r.oneByOne(ctx, &run, rest); err != nil {
+		return run, err
+	}
 	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
 		return run, err
 	}

@@ -86,11 +86,10 @@ func patternCode(n int) uint32 {
 // number reads the strip of a picture that was scaled up to the whole of img. It
 // reports false if that is not certain.
 func (p pattern) number(img *image.YCbCr) (int, bool) {
-	scale := img.Bounds().Dx() / patternSize().X
 	var code uint32
 	for i := range 2 * patternBits {
 		cell := image.Rect(i*patternCell, 0, (i+1)*patternCell, stripHeight).Inset(patternCell / 4)
-		switch luma := mean(img, image.Rectangle{Min: cell.Min.Mul(scale), Max: cell.Max.Mul(scale)}); {
+		switch luma := p.shown(img, cell); {
 		case luma > 160:
 			code |= 1 << i
 		case luma > 100:
