@@ -86,9 +86,9 @@ func (l *videoLayer) after(i int) int {
 	return i
 }
 
-// leads reports whether due unit i, of a time that is not recorded, is what recorded
-// units begin with: the sender's clock was corrected since it was let in, by less than
-// it is before the start, or the end of a pause.
+// leads reports whether recorded units depend on due unit i, which is not recorded
+// itself: it was let in, and then a correction of the sender's clock moved it to before
+// the start, or into a pause.
 func (l *videoLayer) leads(i int, clock frameClock) bool {
 	for j := i + 1; j < len(l.due)+len(l.queue) && !l.coming(j).Key; j++ {
 		if _, recorded := clock.position(l.coming(j).at); recorded {
