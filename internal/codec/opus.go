@@ -12,10 +12,11 @@ const MaxOpusFrame = 1920
 
 // OpusDecoder decodes Opus (RFC 6716) to mono at 16 kHz, which libopus does
 // natively: stereo is downmixed to (left + right)/2, and nothing above 8 kHz is
-// computed.
+// computed. Packets of silence that come again and again are not decoded.
 type OpusDecoder struct {
-	dec *opus.Decoder
-	buf []float32
+	dec     *opus.Decoder
+	buf     []float32
+	silence opusSilence
 }
 
 // NewOpusDecoder returns a decoder.
@@ -32,10 +33,16 @@ func (d *OpusDecoder) SampleRate() int { return 16000 }
 
 // Decode decodes one packet. The samples are valid until the next call.
 func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
+	if n := d.silence.length(packet); n > 0 {
+		clear(d.buf[:n])
+		return d.buf[:n], nil
+	}
 	n, err := d.dec.DecodeFloat32(packet, d.buf)
 	if err != nil {
+		d.silence.run = 0
 		return nil, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)
 	}
+	d.silence.heard(packet, d.buf[:n])
 	return d.buf[:n], nil
 }
 
@@ -46,6 +53,7 @@ func (d *OpusDecoder) Conceal(samples int, next []byte) ([]float32, error) {
 	if samples <= 0 || samples > MaxOpusFrame {
 		return nil, fmt.Errorf("codec: conceal %d samples", samples)
 	}
+	d.silence.run = 0
 	pcm := d.buf[:samples:samples] // the decoder fills the capacity
 	var err error
 	if next != nil {
