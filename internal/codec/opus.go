@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/hraban/opus"
+
+	"github.com/callreel/callreel/internal/silk"
 )
 
 // MaxOpusFrame is the longest Opus packet, 120 ms (RFC 6716 section 2.1.4), in
@@ -16,6 +18,7 @@ const MaxOpusFrame = 1920
 type OpusDecoder struct {
 	dec     *opus.Decoder
 	buf     []float32
+	low     []byte // the packet without what is above 8 kHz
 	silence opusSilence
 }
 
@@ -37,7 +40,11 @@ func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
 		clear(d.buf[:n])
 		return d.buf[:n], nil
 	}
-	n, err := d.dec.DecodeFloat32(packet, d.buf)
+	coded := packet
+	if low, ok := silk.Wideband(d.low[:0], packet); ok {
+		coded, d.low = low, low
+	}
+	n, err := d.dec.DecodeFloat32(coded, d.buf)
 	if err != nil {
 		d.silence.run = 0
 		return nil, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)

@@ -1,0 +1,173 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/hraban/opus"
+
+	"github.com/callreel/callreel/internal/silk"
+)
+
+// TestNothingIsLostBelow8kHz decodes what encoders make of speech, music and noise
+// whole and without its part above 8 kHz.
+func TestNothingIsLostBelow8kHz(t *testing.T) {
+	for _, app := range []opus.Application{opus.AppVoIP, opus.AppAudio} {
+		for _, bitRate := range []int{16000, 24000, 32000, 48000, 64000} {
+			for channels := 1; channels <= 2; channels++ {
+				for _, ms := range []int{10, 20, 40} {
+					t.Run(fmt.Sprint(app, bitRate, channels, ms), func(t *testing.T) {
+						packets := mixture(t, callEncoder(t, app, 5, bitRate, channels), channels, 48*ms, 6000/ms)
+						_, hybrid, cut := compareLow(t, packets)
+						t.Logf("%d of hybrid mode, %d cut", hybrid, cut)
+						if cut < hybrid*95/100 {
+							t.Errorf("%d packets of hybrid mode, of which %d could be cut", hybrid, cut)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// mixture encodes a second of each: speech, silence, low and loud noise, different
+// channels, tones.
+func mixture(t *testing.T, enc *opus.Encoder, channels, samples, frames int) (packets [][]byte) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	buf := make([]byte, 1500)
+	noise := func(pcm []int16, peak int) {
+		for i := range pcm {
+			pcm[i] = int16(rng.IntN(2*peak+1) - peak)
+		}
+	}
+	for n := range frames {
+		pcm := make([]int16, samples*channels)
+		switch 6 * n / frames {
+		case 0, 5:
+			speechlike(pcm, n*len(pcm), rng)
+		case 1:
+			noise(pcm, 30)
+		case 2:
+			noise(pcm, 12000)
+		case 3:
+			copy(pcm, tone(440, n*len(pcm), len(pcm)))
+		}
+		size, err := enc.Encode(pcm, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets = append(packets, slices.Clone(buf[:size]))
+	}
+	return packets
+}
+
+// compareLow decodes packets with and without their part above 8 kHz.
+func compareLow(t *testing.T, packets [][]byte) (sound float64, hybrid, cut int) {
+	t.Helper()
+	whole, err := opus.NewDecoder(16000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, err := opus.NewDecoder(16000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := make([]float32, MaxOpusFrame), make([]float32, MaxOpusFrame)
+	for i, p := range packets {
+		coded := p
+		if len(p) > 0 && p[0]&0xe0 == 0x60 && p[0]&3 == 0 {
+			hybrid++
+		}
+		if c, ok := silk.Wideband(nil, p); ok {
+			coded = c
+			cut++
+		}
+		n, err := whole.DecodeFloat32(p, want)
+		k, err2 := low.DecodeFloat32(coded, got)
+		if n != k || (err == nil) != (err2 == nil) || !same(want[:max(n, 0)], got[:max(k, 0)]) {
+			t.Fatalf("packet %d, %x, is decoded to other sound: %d and %d samples, %v, %v", i, p, n, k, err, err2)
+		}
+		sound += rms(want[:max(n, 0)])
+	}
+	return sound, hybrid, cut
+}
+
+// same reports whether two signals differ by nothing but what libopus adds to
+// CELT so as to have no denormal numbers.
+func same(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-30 })
+}
+
+// FuzzWideband: what is left of any packet is decoded to what the whole is.
+func FuzzWideband(f *testing.F) {
+	for channels := 1; channels <= 2; channels++ {
+		for _, samples := range []int{480, 960} {
+			enc, err := NewOpusEncoder(channels, 32000, false)
+			if err != nil {
+				f.Fatal(err)
+			}
+			pcm := make([]int16, samples*channels)
+			rng := rand.New(rand.NewPCG(1, 2))
+			for n := range 40 {
+				if speechlike(pcm, n*samples, rng); n < 20 {
+					clear(pcm)
+				}
+				p, err := enc.Encode(pcm)
+				if err != nil {
+					f.Fatal(err)
+				}
+				if n%10 == 9 {
+					f.Add(p, pcm[0] > 0)
+				}
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, twice bool) {
+		packets := [][]byte{packet}
+		if twice {
+			packets = append(packets, packet)
+		}
+		compareLow(t, packets)
+	})
+}
+
+func BenchmarkOpus(b *testing.B) {
+	for _, channels := range []int{1, 2} {
+		enc, err := NewOpusEncoder(channels, 32000, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var packets [][]byte
+		pcm := make([]int16, 960*channels)
+		rng := rand.New(rand.NewPCG(1, 2))
+		for n := range 500 {
+			speechlike(pcm, n*960, rng)
+			p, err := enc.Encode(pcm)
+			if err != nil {
+				b.Fatal(err)
+			}
+			packets = append(packets, p)
+		}
+		b.Run(fmt.Sprintf("%x", packets[10][0]), func(b *testing.B) {
+			dec, err := NewOpusDecoder()
+			if err != nil {
+				b.Fatal(err)
+			}
+			for n := 0; b.Loop(); n++ {
+				if _, err := dec.Decode(packets[n%len(packets)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%x/cutting", packets[10][0]), func(b *testing.B) {
+			var low []byte
+			for n := 0; b.Loop(); n++ {
+				low, _ = silk.Wideband(low[:0], packets[n%len(packets)])
+			}
+		})
+	}
+}
