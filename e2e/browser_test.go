@@ -92,19 +92,22 @@ func (m *movie) withoutBeeps() (silent []string) {
 	return silent
 }
 
-// Chromium's VP9, in layers, and AV1 are recorded, too.
+// Chromium's VP9, in layers, and AV1 are recorded, too, and of its sound only what
+// can be heard is decoded.
 func TestBrowserCodecs(t *testing.T) {
 	ann := browser(t)
-	s := serve(t)
+	s := serve(t, "--capture")
 	bob := ann.another()
 	ann.join(s, "room", "name=Ann&participant=ann&codec=vp9&svc=L2T3_KEY&width=640&height=360")
 	bob.join(s, "room", "name=Bob&participant=bob&codec=av1&width=640&height=360")
 	s.await("room", 4)
+	bob.do(chromedp.Click("#mic"))
 	r := s.start("room")
 	pass(t, 6*time.Second)
 	m := r.stop()
 	ann.hangUp()
 	bob.hangUp()
+	checkSpared(t, s.stored(r.id, "capture.pcapng"), "ann", "bob")
 	for i, tile := range grid(2) {
 		if moved, of := m.moving(tile, 2*settled, m.n); moved < of*8/10 {
 			t.Errorf("tile %d moves in %d of %d frames", i, moved, of)
