@@ -21,7 +21,7 @@ func TestNothingIsLostBelow8kHz(t *testing.T) {
 				for _, ms := range []int{10, 20, 40} {
 					t.Run(fmt.Sprint(app, bitRate, channels, ms), func(t *testing.T) {
 						packets := mixture(t, callEncoder(t, app, 5, bitRate, channels), channels, 48*ms, 6000/ms)
-						_, hybrid, cut := compareLow(t, packets)
+						hybrid, cut := compareLow(t, packets)
 						t.Logf("%d of hybrid mode, %d cut", hybrid, cut)
 						if cut < hybrid*95/100 {
 							t.Errorf("%d packets of hybrid mode, of which %d could be cut", hybrid, cut)
@@ -30,6 +30,49 @@ func TestNothingIsLostBelow8kHz(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestModesChange goes from SILK alone to hybrid mode, to CELT alone and back, with
+// losses at some of the changes.
+func TestModesChange(t *testing.T) {
+	for channels := 1; channels <= 2; channels++ {
+		enc := callEncoder(t, opus.AppAudio, 5, 32000, channels)
+		rng := rand.New(rand.NewPCG(1, 2))
+		buf := make([]byte, 1500)
+		var packets [][]byte
+		for n := range 1200 {
+			if n%20 == 0 {
+				must(t, enc.SetBitrate([]int{12000, 32000, 96000, 32000, 96000, 12000}[n/20%6]))
+			}
+			pcm := make([]int16, 960*channels)
+			speechlike(pcm, n*len(pcm), rng)
+			size, err := enc.Encode(pcm, buf)
+			must(t, err)
+			if n/20%5 == 4 && n%20 < 2 {
+				packets = append(packets, nil) // lost
+				continue
+			}
+			packets = append(packets, slices.Clone(buf[:size]))
+		}
+		modes := make(map[byte]int)
+		for _, p := range packets {
+			if len(p) > 0 {
+				modes[p[0]>>5]++
+			}
+		}
+		hybrid, cut := compareLow(t, packets)
+		t.Logf("first three bits %v, %d of hybrid mode, %d cut", modes, hybrid, cut)
+		if len(modes) < 3 || cut < hybrid*9/10 {
+			t.Errorf("first three bits %v, %d of hybrid mode, %d cut", modes, hybrid, cut)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -65,35 +108,41 @@ func mixture(t *testing.T, enc *opus.Encoder, channels, samples, frames int) (pa
 	return packets
 }
 
-// compareLow decodes packets with and without their part above 8 kHz.
-func compareLow(t *testing.T, packets [][]byte) (sound float64, hybrid, cut int) {
+// compareLow decodes packets with and without their part above 8 kHz; what is lost
+// is concealed.
+func compareLow(t *testing.T, packets [][]byte) (hybrid, cut int) {
 	t.Helper()
 	whole, err := opus.NewDecoder(16000, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	low, err := opus.NewDecoder(16000, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	want, got := make([]float32, MaxOpusFrame), make([]float32, MaxOpusFrame)
 	for i, p := range packets {
-		coded := p
 		if len(p) > 0 && p[0]&0xe0 == 0x60 && p[0]&3 == 0 {
 			hybrid++
 		}
-		if c, ok := silk.Wideband(nil, p); ok {
-			coded = c
+		rest, ok := silk.Wideband(nil, p)
+		if ok {
 			cut++
+		} else {
+			rest = p
 		}
-		n, err := whole.DecodeFloat32(p, want)
-		k, err2 := low.DecodeFloat32(coded, got)
-		if n != k || (err == nil) != (err2 == nil) || !same(want[:max(n, 0)], got[:max(k, 0)]) {
+		n, err := decodeOrConceal(whole, p, want)
+		k, err2 := decodeOrConceal(low, rest, got)
+		if n != k || (err == nil) != (err2 == nil) || !same(want[:n], got[:k]) {
 			t.Fatalf("packet %d, %x, is decoded to other sound: %d and %d samples, %v, %v", i, p, n, k, err, err2)
 		}
-		sound += rms(want[:max(n, 0)])
 	}
-	return sound, hybrid, cut
+	return hybrid, cut
+}
+
+func decodeOrConceal(dec *opus.Decoder, packet []byte, pcm []float32) (n int, err error) {
+	const lost = 320
+	if packet == nil {
+		return lost, dec.DecodePLCFloat32(pcm[:lost:lost])
+	}
+	n, err = dec.DecodeFloat32(packet, pcm)
+	return max(n, 0), err
 }
 
 // same reports whether two signals differ by nothing but what libopus adds to

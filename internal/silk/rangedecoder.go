@@ -40,9 +40,8 @@ type rangeDecoder struct {
 }
 
 const (
-	codeBits   = 32
-	codeTop    = 1 << 31
-	codeBottom = 1 << 23
+	codeTop    = 1 << 31 // val is less
+	codeBottom = 1 << 23 // up to here rng is too small, and a byte is to be read
 )
 
 func newRangeDecoder(data []byte) rangeDecoder {
