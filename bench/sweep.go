@@ -88,6 +88,9 @@ func Settings() []Setting {
 // compared at the same size.
 func sweepCRF() []int { return []int{23, 29} }
 
+// maxCRF is the worst quality of libx264.
+const maxCRF = 51
+
 // Swept is what settings came to with the composition of a call.
 type Swept struct {
 	Scenario Scenario `json:"scenario"`
@@ -171,10 +174,16 @@ type atSize struct {
 
 // at returns what all settings come to at a bit rate, the quickest first, and
 // tells which are on the front. Between the qualities that were measured, and a
-// little beyond them, distortion and time go as the logarithm of the rate.
-func (s Swept) at(bitRate float64) (all []atSize) {
+// little beyond them, distortion and time go as the logarithm of the rate. Settings
+// that would need a quality that there is not are left out.
+func (s Swept) at(bitRate float64) (all []atSize, out []string) {
 	for points := range slices.Chunk(s.Points, len(sweepCRF())) {
-		all = append(all, interpolate(points, bitRate))
+		a := interpolate(points, bitRate)
+		if a.crf >= 0 && a.crf <= maxCRF { // not so if it is no number
+			all = append(all, a)
+		} else {
+			out = append(out, "`"+a.String()+"`")
+		}
 	}
 	slices.SortStableFunc(all, func(a, b atSize) int { return cmp.Compare(a.ms, b.ms) })
 	best := 0.0
@@ -183,7 +192,7 @@ func (s Swept) at(bitRate float64) (all []atSize) {
 			all[i].front, best = true, all[i].ssim
 		}
 	}
-	return all
+	return all, out
 }
 
 // interpolate goes along the line through the two points that are next to the
@@ -223,7 +232,8 @@ func (s Swept) Markdown(w io.Writer, bitRates ...float64) error {
 		}
 		t := &table{}
 		t.row("ms a frame", "SSIM", "front", "crf", "MiB", "frames of delay", "setting")
-		for _, a := range s.at(rate) {
+		all, out := s.at(rate)
+		for _, a := range all {
 			front := ""
 			if a.front {
 				front = "*"
@@ -234,7 +244,11 @@ func (s Swept) Markdown(w io.Writer, bitRates ...float64) error {
 		if err := t.write(w); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(w); err != nil {
+		note := "\n"
+		if len(out) > 0 {
+			note = "\nNot to be compared at this size: " + strings.Join(out, ", ") + ".\n\n"
+		}
+		if _, err := io.WriteString(w, note); err != nil {
 			return err
 		}
 	}

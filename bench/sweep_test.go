@@ -35,7 +35,8 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := swept.Markdown(&out, 1e6); err != nil || !strings.Contains(out.String(), "| `economy:rc-lookahead=8` |") {
+	rate := swept.Points[3].best().bitRate()
+	if err := swept.Markdown(&out, rate); err != nil || !strings.Contains(out.String(), "| `economy:rc-lookahead=8` |") {
 		t.Errorf("%v: %s", err, out.String())
 	}
 }
@@ -54,7 +55,14 @@ func TestFront(t *testing.T) {
 		return all
 	}
 	s := Swept{Points: append(append(point("slow", 30, 0.99), point("worse", 20, 0.95)...), point("quick", 10, 0.96)...)}
-	got := s.at(1e6) // in the middle of 2 and 0.5 Mbit/s
+	// At its ceiling a setting takes the same rate at all qualities.
+	ceiling := point("ceiling", 1, 0.9999)
+	ceiling[1].Encoding[0].Bytes = ceiling[0].Encoding[0].Bytes - 1
+	s.Points = append(s.Points, ceiling...)
+	got, out := s.at(1e6) // in the middle of 2 and 0.5 Mbit/s
+	if len(out) != 1 || out[0] != "`ceiling=1`" {
+		t.Errorf("left out: %v", out)
+	}
 	for i, want := range []atSize{
 		{Setting: Setting{Options: "quick=1"}, ms: 10, ssim: 0.96, front: true},
 		{Setting: Setting{Options: "worse=1"}, ms: 20, ssim: 0.95},
