@@ -12,6 +12,10 @@ import (
 // samples at 16 kHz.
 const MaxOpusFrame = 1920
 
+// DTXSize is the size in bytes up to which an Opus packet only announces silence,
+// and need not be sent (RFC 6716 section 2.1.9).
+const DTXSize = 2
+
 // OpusDecoder decodes Opus (RFC 6716) to mono at 16 kHz, which libopus does
 // natively: stereo is downmixed to (left + right)/2, and nothing above 8 kHz is
 // computed. Packets of silence that come again and again are not decoded.
@@ -101,7 +105,7 @@ func NewOpusEncoder(channels, bitRate int, dtx bool) (*OpusEncoder, error) {
 }
 
 // Encode encodes one frame of 2.5 to 60 ms of interleaved samples. The packet
-// is owned by the caller; one of at most 2 bytes need not be sent (DTX).
+// is owned by the caller; one of at most DTXSize bytes need not be sent.
 func (e *OpusEncoder) Encode(pcm []int16) ([]byte, error) {
 	n, err := e.enc.Encode(pcm, e.buf)
 	if err != nil {

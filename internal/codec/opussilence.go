@@ -1,6 +1,9 @@
 package codec
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 const (
 	// silentFor is after how many packets of nothing but silence a decoder has
@@ -12,9 +15,6 @@ const (
 	// silentPeak is what decoders make of silence, where it is not zero: the
 	// lowest bit of 16.
 	silentPeak = 1.0 / 32768
-	// dtxPacket is the size in bytes up to which a packet is one of DTX. What is
-	// decoded of it depends on what was before.
-	dtxPacket = 2
 )
 
 // opusSilence knows the packets that come again and again while nobody is heard:
@@ -45,9 +45,10 @@ func (s *opusSilence) length(packet []byte) int {
 	return 0
 }
 
-// heard takes note of what was decoded of a packet.
+// heard takes note of what was decoded of a packet. What is decoded of DTX depends on
+// what was before, so it is no packet to know again.
 func (s *opusSilence) heard(packet []byte, pcm []float32) {
-	if len(packet) <= dtxPacket || loud(pcm) {
+	if len(packet) <= DTXSize || loud(pcm) {
 		s.run = 0
 		return
 	}
@@ -60,10 +61,5 @@ func (s *opusSilence) heard(packet []byte, pcm []float32) {
 }
 
 func loud(pcm []float32) bool {
-	for _, x := range pcm {
-		if x > silentPeak || x < -silentPeak {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(pcm, func(x float32) bool { return x > silentPeak || x < -silentPeak })
 }

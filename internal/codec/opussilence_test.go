@@ -10,7 +10,7 @@ import (
 )
 
 // callEncoder returns an encoder with the settings that browsers choose.
-func callEncoder(t *testing.T, app opus.Application, complexity, bitRate, channels int) *opus.Encoder {
+func callEncoder(t *testing.T, app opus.Application, complexity, bitRate, channels int) *OpusEncoder {
 	t.Helper()
 	enc, err := opus.NewEncoder(48000, channels, app)
 	if err != nil {
@@ -23,16 +23,15 @@ func callEncoder(t *testing.T, app opus.Application, complexity, bitRate, channe
 			t.Fatal(err)
 		}
 	}
-	return enc
+	return &OpusEncoder{enc: enc, buf: make([]byte, 1275)}
 }
 
 // talk encodes so many frames of 20 ms, of which each fifth hundred is speech and
 // the others are muted; at the end comes speech.
-func talk(t *testing.T, enc *opus.Encoder, channels, frames int) (packets [][]byte) {
+func talk(t *testing.T, enc *OpusEncoder, channels, frames int) (packets [][]byte) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	buf := make([]byte, 1500)
-	for n := range frames {
+	return encodeOpus(t, enc, frames, func(n int) []int16 {
 		mono, pcm := make([]int16, 960), make([]int16, 960*channels)
 		if n%500 < 100 {
 			speechlike(mono, n*960, rng)
@@ -42,13 +41,8 @@ func talk(t *testing.T, enc *opus.Encoder, channels, frames int) (packets [][]by
 				pcm[i*channels+c] = x
 			}
 		}
-		size, err := enc.Encode(pcm, buf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets = append(packets, append([]byte(nil), buf[:size]...))
-	}
-	return packets
+		return pcm
+	})
 }
 
 // TestSilenceIsNotDecoded: of somebody who is muted for eight seconds between
@@ -116,17 +110,16 @@ func TestWhatIsNotSilenceIsDecoded(t *testing.T) {
 	}
 	enc := callEncoder(t, opus.AppVoIP, 9, 32000, 1)
 	rng := rand.New(rand.NewPCG(1, 2))
-	buf := make([]byte, 1500)
 	next := func(peak int) []byte {
 		pcm := make([]int16, 960)
 		for i := range pcm {
 			pcm[i] = int16(rng.IntN(2*peak+1) - peak)
 		}
-		n, err := enc.Encode(pcm, buf)
+		packet, err := enc.Encode(pcm)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return buf[:n]
+		return packet
 	}
 	play := func(packet []byte) (skipped bool) {
 		skipped = dec.silence.length(packet) > 0
@@ -149,7 +142,7 @@ func TestWhatIsNotSilenceIsDecoded(t *testing.T) {
 			t.Fatal("noise is not decoded")
 		}
 	}
-	hum := append([]byte(nil), next(8000)...)
+	hum := next(8000)
 	for range 50 {
 		if play(hum) {
 			t.Fatal("what is loud is not decoded where it comes again and again")

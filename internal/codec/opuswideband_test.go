@@ -39,25 +39,19 @@ func TestModesChange(t *testing.T) {
 	for channels := 1; channels <= 2; channels++ {
 		enc := callEncoder(t, opus.AppAudio, 5, 32000, channels)
 		rng := rand.New(rand.NewPCG(1, 2))
-		buf := make([]byte, 1500)
-		var packets [][]byte
-		for n := range 1200 {
+		packets := encodeOpus(t, enc, 1200, func(n int) []int16 {
 			if n%20 == 0 {
-				must(t, enc.SetBitrate([]int{12000, 32000, 96000, 32000, 96000, 12000}[n/20%6]))
+				must(t, enc.enc.SetBitrate([]int{12000, 32000, 96000, 32000, 96000, 12000}[n/20%6]))
 			}
 			pcm := make([]int16, 960*channels)
 			speechlike(pcm, n*len(pcm), rng)
-			size, err := enc.Encode(pcm, buf)
-			must(t, err)
-			if n/20%5 == 4 && n%20 < 2 {
-				packets = append(packets, nil) // lost
-				continue
-			}
-			packets = append(packets, slices.Clone(buf[:size]))
-		}
+			return pcm
+		})
 		modes := make(map[byte]int)
-		for _, p := range packets {
-			if len(p) > 0 {
+		for n, p := range packets {
+			if n/20%5 == 4 && n%20 < 2 {
+				packets[n] = nil // lost
+			} else {
 				modes[p[0]>>5]++
 			}
 		}
@@ -78,16 +72,15 @@ func must(t *testing.T, err error) {
 
 // mixture encodes a second of each: speech, silence, low and loud noise, different
 // channels, tones.
-func mixture(t *testing.T, enc *opus.Encoder, channels, samples, frames int) (packets [][]byte) {
+func mixture(t *testing.T, enc *OpusEncoder, channels, samples, frames int) (packets [][]byte) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	buf := make([]byte, 1500)
 	noise := func(pcm []int16, peak int) {
 		for i := range pcm {
 			pcm[i] = int16(rng.IntN(2*peak+1) - peak)
 		}
 	}
-	for n := range frames {
+	return encodeOpus(t, enc, frames, func(n int) []int16 {
 		pcm := make([]int16, samples*channels)
 		switch 6 * n / frames {
 		case 0, 5:
@@ -99,13 +92,8 @@ func mixture(t *testing.T, enc *opus.Encoder, channels, samples, frames int) (pa
 		case 3:
 			copy(pcm, tone(440, n*len(pcm), len(pcm)))
 		}
-		size, err := enc.Encode(pcm, buf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets = append(packets, slices.Clone(buf[:size]))
-	}
-	return packets
+		return pcm
+	})
 }
 
 // compareLow decodes packets with and without their part above 8 kHz; what is lost
@@ -190,17 +178,12 @@ func BenchmarkOpus(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		var packets [][]byte
 		pcm := make([]int16, 960*channels)
 		rng := rand.New(rand.NewPCG(1, 2))
-		for n := range 500 {
+		packets := encodeOpus(b, enc, 500, func(n int) []int16 {
 			speechlike(pcm, n*960, rng)
-			p, err := enc.Encode(pcm)
-			if err != nil {
-				b.Fatal(err)
-			}
-			packets = append(packets, p)
-		}
+			return pcm
+		})
 		b.Run(fmt.Sprintf("%x", packets[10][0]), func(b *testing.B) {
 			dec, err := NewOpusDecoder()
 			if err != nil {

@@ -87,6 +87,12 @@ func opusPackets(t *testing.T, channels, bitRate, frames int, frame func(n int) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return encodeOpus(t, enc, frames, frame)
+}
+
+// encodeOpus encodes frames.
+func encodeOpus(t testing.TB, enc *OpusEncoder, frames int, frame func(n int) []int16) (packets [][]byte) {
+	t.Helper()
 	for n := range frames {
 		packet, err := enc.Encode(frame(n))
 		if err != nil {

@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/pion/webrtc/v4"
 )
 
-const (
-	audioFrame = 20 * timebase.Millisecond
-	// dtxBytes is the largest Opus packet that need not be sent.
-	dtxBytes = 2
-)
+const audioFrame = 20 * timebase.Millisecond
 
 // microphone sends a participant's sound.
 type microphone struct {
@@ -72,7 +69,7 @@ func (m *microphone) send(at timebase.Ticks) error {
 	if err != nil {
 		return fmt.Errorf("simulate: %w", err)
 	}
-	if m.who.cfg.DTX && len(packet) <= dtxBytes {
+	if m.who.cfg.DTX && len(packet) <= codec.DTXSize {
 		return nil
 	}
 	m.who.count.sounds.Add(1)
