@@ -204,26 +204,44 @@ func extract(t *testing.T, file, codec string) (name, colours string) {
 // the color-space extension.
 func packetsOf(t *testing.T, file, participant string) (packets []*rtp.Packet, extension uint8) {
 	t.Helper()
-	data, err := os.ReadFile(file)
-	must(t, err)
-	var stay uint32
-	r := capture.NewReader(bytes.NewReader(data))
-	for {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		must(t, err)
-		switch {
-		case rec.Event != nil && rec.Event.Type == capture.Join && rec.Event.Participant == participant:
-			stay = rec.Event.Flow.Stay
-		case rec.Event != nil && rec.Event.Type == capture.Added && rec.Event.Flow.Stay == stay:
-			extension = rec.Event.Track.Extensions.ColorSpace
-		case rec.RTP != nil && rec.Flow.Stay == stay:
-			packets = append(packets, rec.RTP)
+	for _, s := range capturedOf(t, file, "video/") {
+		if s.participant == participant {
+			packets, extension = s.packets, s.Extensions.ColorSpace
 		}
 	}
 	order := func(a, b *rtp.Packet) int { return int(int16(a.SequenceNumber - b.SequenceNumber)) }
 	slices.SortStableFunc(packets, order)
 	return slices.CompactFunc(packets, func(a, b *rtp.Packet) bool { return order(a, b) == 0 }), extension
+}
+
+// captured is what came of a track.
+type captured struct {
+	capture.Track
+	participant string
+	packets     []*rtp.Packet // as they came
+}
+
+// capturedOf reads a capture, with nothing of ours but the reader of captures, and
+// returns its tracks of a kind.
+func capturedOf(t *testing.T, file, kind string) (all []*captured) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	must(t, err)
+	names, tracks := make(map[uint32]string), make(map[capture.Flow]*captured)
+	for r := capture.NewReader(bytes.NewReader(data)); ; {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		must(t, err)
+		switch e := rec.Event; {
+		case e != nil && e.Type == capture.Join:
+			names[e.Flow.Stay] = e.Participant
+		case e != nil && e.Type == capture.Added && strings.HasPrefix(e.Track.MimeType, kind):
+			tracks[e.Flow] = &captured{Track: *e.Track, participant: names[e.Flow.Stay]}
+			all = append(all, tracks[e.Flow])
+		case rec.RTP != nil && tracks[rec.Flow] != nil:
+			tracks[rec.Flow].packets = append(tracks[rec.Flow].packets, rec.RTP)
+		}
+	}
 }

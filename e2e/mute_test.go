@@ -1,14 +1,9 @@
 package e2e
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"os"
 	"testing"
 
 	"github.com/callreel/callreel/ingest"
-	"github.com/callreel/callreel/internal/capture"
 	"github.com/callreel/callreel/internal/silk"
 )
 
@@ -43,29 +38,17 @@ func checkSpared(t *testing.T, file, speaks, muted string) {
 // soundOf returns the Opus packets that a capture has of each participant.
 func soundOf(t *testing.T, file string) map[string][][]byte {
 	t.Helper()
-	data, err := os.ReadFile(file)
-	must(t, err)
 	opus, err := ingest.CodecByMime("audio/opus")
 	must(t, err)
-	names, sound := make(map[uint32]string), make(map[string][][]byte)
-	receivers := make(map[capture.Flow]*ingest.Receiver)
-	for r := capture.NewReader(bytes.NewReader(data)); ; {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return sound
+	sound := make(map[string][][]byte)
+	for _, s := range capturedOf(t, file, opus.MimeType) {
+		r := ingest.NewReceiver(ingest.ReceiverConfig{Codec: opus, Payloads: s.Payloads})
+		for _, p := range s.packets {
+			r.Push(p, 0)
 		}
-		must(t, err)
-		switch e := rec.Event; {
-		case e != nil && e.Type == capture.Join:
-			names[e.Flow.Stay] = e.Participant
-		case e != nil && e.Type == capture.Added && e.Track.MimeType == opus.MimeType:
-			receivers[e.Flow] = ingest.NewReceiver(ingest.ReceiverConfig{Codec: opus, Payloads: e.Track.Payloads})
-		case rec.RTP != nil && receivers[rec.Flow] != nil:
-			in := receivers[rec.Flow]
-			in.Push(rec.RTP, 0)
-			for u, ok := in.Pop(); ok; u, ok = in.Pop() {
-				sound[names[rec.Flow.Stay]] = append(sound[names[rec.Flow.Stay]], u.Data)
-			}
+		for u, ok := r.Pop(); ok; u, ok = r.Pop() {
+			sound[s.participant] = append(sound[s.participant], u.Data)
 		}
 	}
+	return sound
 }
