@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -115,7 +116,7 @@ func (s *summary) end(e event, p *pkg) {
 		case t.result == "fail" || t.result == "":
 			s.printf("%s", t.output.String())
 			if !t.parent || !p.failedBelow(name) {
-				s.failed = append(s.failed, full)
+				s.failed = append(s.failed, full+t.complaint())
 			}
 		case t.parent:
 		case t.result == "skip":
@@ -155,6 +156,22 @@ func (t *test) reason() string {
 		}
 	}
 	return cmp.Or(strings.Join(said, " "), "no reason given")
+}
+
+// message is how a line begins that a test has written.
+var message = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
+
+// complaint is the first thing that a test said which failed, with a colon before it:
+// much may come after that, such as the log of a server.
+func (t *test) complaint() string {
+	const longest = 300
+	for line := range strings.Lines(t.output.String()) {
+		if message.MatchString(line) {
+			line = strings.TrimSpace(line)
+			return ": " + line[:min(len(line), longest)]
+		}
+	}
+	return ""
 }
 
 // close writes the lists and the counts, and reports whether tests ran and

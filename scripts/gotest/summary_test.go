@@ -20,10 +20,10 @@ func TestSummary(t *testing.T) {
 		},
 		"subtests count instead of their parent": {
 			events: `{"Action":"run","Package":"p","Test":"A"}{"Action":"run","Package":"p","Test":"A/x"}{"Action":"run","Package":"p","Test":"A/y"}
-				{"Action":"output","Package":"p","Test":"A/y","Output":"a_test.go:1: boom\n"}
+				{"Action":"output","Package":"p","Test":"A/y","Output":"    a_test.go:1: boom\n"}
 				{"Action":"pass","Package":"p","Test":"A/x"}{"Action":"fail","Package":"p","Test":"A/y"}
 				{"Action":"fail","Package":"p","Test":"A"}{"Action":"fail","Package":"p"}`,
-			want: []string{"a_test.go:1: boom", "failed:\n  p A/y\n", "\n1 passed, 1 failed, 0 skipped\n"},
+			want: []string{"a_test.go:1: boom", "failed:\n  p A/y: a_test.go:1: boom\n", "\n1 passed, 1 failed, 0 skipped\n"},
 		},
 		"a parent that fails by itself": {
 			events: `{"Action":"run","Package":"p","Test":"A"}{"Action":"run","Package":"p","Test":"A/x"}{"Action":"pass","Package":"p","Test":"A/x"}
