@@ -47,6 +47,7 @@ type videoLayer struct {
 	has      ingest.Layers
 	spatial  int            // the highest one wanted within it
 	temporal int            // likewise; allLayers for all
+	early    timebase.Ticks // how long before its time a picture is shown
 	gaps     uint8          // bit i: of temporal layer i something was left out that later units may need
 	packets  uint64         // that have come
 	last     timebase.Ticks // local time of the last tick that saw packets come
@@ -131,8 +132,26 @@ func (l *videoLayer) choose(spatial, temporal int) {
 	if temporal != allLayers {
 		l.thinOut(temporal)
 	}
-	l.spatial, l.temporal = spatial, temporal
+	l.spatial, l.temporal, l.early = spatial, temporal, l.halfInterval(temporal)
 	l.layer.receiver.Select(spatial, temporal)
+}
+
+// halfInterval returns half the time between the pictures of temporal layers up to
+// one, if that leaves out others. Pictures that are that early are, on average, in
+// time: each frame then shows the one nearest to it, where the newest before it
+// would be late by half the time between two. Of all layers that is not worth
+// decoding later for: 17 ms of 30 pictures/s.
+func (l *videoLayer) halfInterval(temporal int) timebase.Ticks {
+	if temporal == allLayers {
+		return 0
+	}
+	return timebase.Ticks(float64(timebase.Second) / l.has.Rates[temporal] / 2)
+}
+
+// until returns the local time before which pictures are for the frame at local time
+// at: none from after the end of what is recorded then.
+func (l *videoLayer) until(at timebase.Ticks, t *timeline) timebase.Ticks {
+	return at + min(1+l.early, t.left(at))
 }
 
 // steer asks for key frames of the layer in use, the preferred one, and those

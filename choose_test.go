@@ -2,6 +2,7 @@ package callreel_test
 
 import (
 	"image"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -159,4 +160,29 @@ func TestFewestTemporalLayers(t *testing.T) {
 		}
 		leave()
 	})
+}
+
+// Where only every fourth picture is decoded each is shown so early that, on average, it is
+// in time, and no frame shows what is further from it than half of what is between two.
+func TestFewLayersAreInTime(t *testing.T) {
+	const people, every = 9, oddEvery / 2
+	p := throw(t, people, 20*time.Second, func(_ int, c *caller) {
+		layered := temporalVP8()
+		c.format, c.every = &layered, every
+	})
+	var late []float64
+	for i := range people {
+		v := p.track(i, "video")
+		if all := uint64(p.length / every); v.Decoded < all/4-2 || v.Decoded > all/4+12 || v.DecodeErrors > 0 {
+			t.Errorf("%d of %d pictures decoded, %d errors", v.Decoded, all, v.DecodeErrors)
+		}
+		const from, to = 4 * time.Second, 19 * time.Second
+		late = append(late, minus(p.seen(i, grid(people)[i], from, to), p.heard(i, from, to))...)
+	}
+	own := lips(late, 0)
+	own.mean += every.Seconds() / 2 // from a flash to the first picture of it
+	if !(math.Abs(own.mean) < limit/2) || !(own.p95 < 2*every.Seconds()+limit) {
+		t.Errorf("pictures are %.1f ms later than sound, 95 %% within %.1f ms", 1000*own.mean, 1000*own.p95)
+	}
+	t.Logf("A/V %.1f ms (%.1f)", 1000*own.mean, 1000*own.p95)
 }

@@ -83,7 +83,7 @@ func (s *session) pullCamera(c *camera, now, at timebase.Ticks) {
 	}
 	c.seen, c.drawn = false, false
 	for _, l := range c.layers {
-		l.pull(now, at+1)
+		l.pull(now, l.until(at, &s.timeline))
 		l.spare(c.spares(l))
 	}
 	canvas := image.Pt(s.cfg.Width, s.cfg.Height)

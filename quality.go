@@ -17,7 +17,7 @@ const (
 	// that nearly reaches the frame rate.
 	Economy Quality = "economy"
 	// Balanced, the default, is close to x264's veryfast for half of its time. Of
-	// cameras in small tiles, such as those of 17 people and more, it shows what
+	// cameras in small tiles, such as those of 7 people and more, it shows what
 	// Economy does of all.
 	Balanced Quality = "balanced"
 	// Fine is for small text and for recordings that are edited: larger and dearer.
@@ -33,7 +33,7 @@ type qualitySettings struct {
 	x264 string // options of libx264
 	rate string // bit/s of other encoders, which have no common scale of quality
 	// thin is the part of the frame rate that a camera's temporal layers must reach,
-	// and thinSmall that of one which has less than a sixteenth of the picture.
+	// and thinSmall that of one which has less than an eighth of the picture.
 	thin, thinSmall float64
 }
 
@@ -75,7 +75,7 @@ func (q Quality) valid() bool {
 // of a picture. The lowest of Chromium's three temporal layers has 7.5 of 8.
 func (q Quality) enough(rate int, tile, picture image.Point) float64 {
 	s, _ := q.settings()
-	if 16*tile.X*tile.Y < picture.X*picture.Y {
+	if 8*tile.X*tile.Y < picture.X*picture.Y {
 		return s.thinSmall * float64(rate)
 	}
 	return s.thin * float64(rate)

@@ -86,6 +86,19 @@ func (t *timeline) position(local timebase.Ticks) (pos timebase.Ticks, recorded 
 	return local - t.start - out, true
 }
 
+// since returns the local time of the start, or of the end of the pause, that local
+// time at comes after.
+func (t *timeline) since(at timebase.Ticks) timebase.Ticks {
+	since := t.start
+	for _, p := range t.pauses {
+		if at < p.to {
+			break
+		}
+		since = p.to
+	}
+	return since
+}
+
 // left returns how long it is from local time at to the next pause.
 func (t *timeline) left(at timebase.Ticks) timebase.Ticks {
 	for _, p := range t.pauses {

@@ -8,12 +8,21 @@ type frameClock struct {
 	frameLen timebase.Ticks
 }
 
-// together reports whether it is certain that two instants of local time, the
-// second not before the first, are in the same frame.
-func (c frameClock) together(a, b timebase.Ticks) bool {
-	from, ok1 := c.position(a)
-	to, ok2 := c.position(b)
-	return ok1 && ok2 && from.Ceil(c.frameLen) == to.Ceil(c.frameLen)
+// together reports whether it is certain that pictures of two instants of local
+// time, the second not before the first, that are shown so early come in time for
+// the same frame.
+func (c frameClock) together(a, b, early timebase.Ticks) bool {
+	from, ok1 := c.frame(a, early)
+	to, ok2 := c.frame(b, early)
+	return ok1 && ok2 && from == to
+}
+
+// frame returns the position of the first frame that a picture of an instant of local
+// time is in time for, which is not before the pause that it comes after.
+func (c frameClock) frame(at, early timebase.Ticks) (pos timebase.Ticks, recorded bool) {
+	pos, recorded = c.position(at)
+	since, _ := c.position(c.since(at))
+	return max(pos-early, since).Ceil(c.frameLen), recorded
 }
 
 // skips reports whether due unit i is not to be decoded: neither it nor anything
@@ -73,7 +82,7 @@ func (l *videoLayer) shows(j int, clock frameClock) bool {
 	case j < len(l.due):
 		return next >= len(l.due)
 	default:
-		return !clock.together(l.coming(j).at, l.coming(next).at)
+		return !clock.together(l.coming(j).at, l.coming(next).at, l.early)
 	}
 }
 

@@ -77,14 +77,15 @@ func (c coded) closure(shown map[int]bool) map[int]bool {
 	return all
 }
 
-// watch decodes the pictures as a recording of 8 frames/s does that knows what
-// comes for so long, and returns which it decoded and which it showed. With some
-// chance everything after a frame turns out to be later than it seemed, and with
-// some other only layers are wanted any more, or again, up to one by chance.
-func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts, turns float64) (decoded, shown map[int]bool) {
+// watch decodes the pictures as a recording of 8 frames/s does that shows them so
+// early and knows what comes for so long after that, and returns which it decoded
+// and which it showed. With some chance everything after a frame turns out to be
+// later than it seemed, and with some other only layers are wanted any more, or
+// again, up to one by chance.
+func (c coded) watch(t *testing.T, rng *rand.Rand, early, ahead timebase.Ticks, jolts, turns float64) (decoded, shown map[int]bool) {
 	t.Helper()
 	decoded, shown = make(map[int]bool), make(map[int]bool)
-	l, clock := &videoLayer{}, eighths()
+	l, clock := &videoLayer{early: early}, eighths()
 	next, come, wanted, steady := 0, 0, 2, 0
 	for at := timebase.Ticks(0); next < len(c.units); at += clock.frameLen {
 		if rng.Float64() < jolts {
@@ -93,12 +94,12 @@ func (c coded) watch(t *testing.T, rng *rand.Rand, ahead timebase.Ticks, jolts, 
 		}
 		first, newest := next, -1
 		l.due, l.queue = l.due[:0], l.queue[:0]
-		for i := first; i < len(c.units) && c.units[i].at <= at+ahead; i++ {
+		for i := first; i < len(c.units) && c.units[i].at <= at+early+ahead; i++ {
 			if u := &c.units[i]; i >= come {
 				come = i + 1
 				u.surplus = int(u.Temporal) > wanted // as if the receiver had handed it out
 			}
-			if c.units[i].at <= at {
+			if c.units[i].at < l.until(at, clock.timeline) {
 				l.due, next = append(l.due, c.units[i]), i+1
 			} else {
 				l.queue = append(l.queue, c.units[i])
@@ -144,7 +145,7 @@ func TestLayersThatAreNotWantedAnyMore(t *testing.T) {
 		for seed := range uint64(100) {
 			rng := rand.New(rand.NewPCG(seed, 2))
 			c := h.code(rng, 400, timebase.Second/timebase.Ticks(10+rng.IntN(50)))
-			decoded, _ := c.watch(t, rng, timebase.Second, 0, 0.05)
+			decoded, _ := c.watch(t, rng, 0, timebase.Second, 0, 0.05)
 			for i, u := range c.units {
 				if u.Temporal == 0 && !decoded[i] {
 					t.Fatalf("%s, seed %d: picture %d of the lowest layer is left out", name, seed, i)
@@ -169,15 +170,15 @@ func TestWhatNobodySeesIsNotDecoded(t *testing.T) {
 		for seed := range uint64(50) {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			c := h.code(rng, 400, timebase.Second/timebase.Ticks(10+rng.IntN(25)))
-			newest := make(map[int]bool)
+			newest, early := make(map[int]bool), timebase.Ticks(seed%3)*timebase.Second/30
 			for i, u := range c.units {
-				if i+1 == len(c.units) || !eighths().together(u.at, c.units[i+1].at) {
+				if i+1 == len(c.units) || !eighths().together(u.at, c.units[i+1].at, early) {
 					newest[i] = true
 				}
 			}
 			least := c.closure(newest)
 			for _, ahead := range []timebase.Ticks{timebase.Second, timebase.Second / 5, 0} {
-				decoded, shown := c.watch(t, rng, ahead, 0, 0)
+				decoded, shown := c.watch(t, rng, early, ahead, 0, 0)
 				for i := range newest {
 					if !shown[i] {
 						t.Fatalf("%s, seed %d: picture %d is not shown", name, seed, i)
@@ -199,11 +200,49 @@ func TestCorrectionsAfterWhatWasSkipped(t *testing.T) {
 		for seed := range uint64(50) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			c := h.code(rng, 400, timebase.Second/15)
-			decoded, _ := c.watch(t, rng, timebase.Second, 0.1, 0)
+			decoded, _ := c.watch(t, rng, 0, timebase.Second, 0.1, 0)
 			skipped += len(c.units) - len(decoded)
 		}
 		if skipped == 0 && len(h) > 1 {
 			t.Errorf("%s: nothing was skipped", name)
+		}
+	}
+}
+
+// Whatever is paused, a picture is counted to the frame that it is pulled for, which
+// is none from beyond a pause.
+func TestPicturesAreCountedToTheirFrames(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		some := func(n timebase.Ticks) timebase.Ticks { return timebase.Ticks(rng.Int64N(int64(n))) }
+		clock := eighths()
+		clock.start = some(timebase.Second)
+		end := clock.start
+		for range 3 {
+			from := clock.pause(end + some(timebase.Second))
+			end = from + some(timebase.Second)
+			clock.resume(end)
+		}
+		l := &videoLayer{early: some(clock.frameLen)}
+		for range 200 {
+			at := clock.start + some(end+timebase.Second-clock.start)
+			got, recorded := clock.frame(at, l.early)
+			if !recorded {
+				continue
+			}
+			want := timebase.Ticks(0)
+			for at >= l.until(clock.local(want), clock.timeline) {
+				want += clock.frameLen
+			}
+			if got != want {
+				t.Fatalf("seed %d: what was captured at %d is counted to %d, and pulled for %d, of %+v", seed, at, got, want, clock.timeline)
+			}
+			shown := clock.local(want)
+			for _, p := range clock.pauses {
+				if shown < p.from && at >= p.from {
+					t.Fatalf("seed %d: what was captured after a pause is shown before it", seed)
+				}
+			}
 		}
 	}
 }
