@@ -154,6 +154,9 @@ func (r Run) conditions() string {
 	for _, seconds := range slices.Sorted(maps.Keys(others)) {
 		text += fmt.Sprintf("; of %d s are %s", seconds, strings.Join(others[seconds], ", "))
 	}
+	if r.PageFault > 0 {
+		text += fmt.Sprintf(". A page of memory takes %.1f us here when it is used for the first time, which all pay at their beginning", r.PageFault.Seconds()*1e6)
+	}
 	const quiet = 0.5
 	if r.Load > quiet {
 		text += fmt.Sprintf(". **The machine had other work (a load of %.1f when it began): these figures are rough**", r.Load)

@@ -14,7 +14,9 @@ type Run struct {
 	Libraries map[string]string `json:"libraries"` // versions by name
 	// Load is how many processes wanted a processor when the run began, on average
 	// over a minute: figures are only as good as the machine was idle.
-	Load         float64       `json:"load"`
+	Load float64 `json:"load"`
+	// PageFault is how long a page of memory takes that is used for the first time.
+	PageFault    time.Duration `json:"pageFaultNs,omitempty"`
 	Measurements []Measurement `json:"measurements"`
 	Capacities   []Capacity    `json:"capacities,omitempty"`
 	Ending       Ending        `json:"ending,omitzero"`
@@ -108,7 +110,7 @@ func (r *Run) Add(later Run) {
 		}
 	}
 	r.Capacities = append(r.Capacities, later.Capacities...)
-	r.Time, r.Commit, r.Machine, r.Libraries = later.Time, later.Commit, later.Machine, later.Libraries
+	r.Time, r.Commit, r.Machine, r.Libraries, r.PageFault = later.Time, later.Commit, later.Machine, later.Libraries, later.PageFault
 	r.Load = max(r.Load, later.Load)
 	if later.Ending.Bytes > 0 {
 		r.Ending = later.Ending

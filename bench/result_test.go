@@ -14,7 +14,7 @@ func TestAddKeepsRounds(t *testing.T) {
 	}
 	failed := Measurement{Scenario: s, Subject: Live, Err: "no network"}
 	run := Run{Load: 2, Commit: "a", Measurements: []Measurement{measured(Callreel, 1, 2), measured(Floor, 1, 2), measured("browser:25", 10, 20), failed}}
-	run.Add(Run{Load: 1, Commit: "b", Ending: Ending{Bytes: 1}, Measurements: []Measurement{measured(Callreel, 4, 6), measured(Floor, 2, 2), measured(Live, 3)}})
+	run.Add(Run{Load: 1, Commit: "b", PageFault: 2, Ending: Ending{Bytes: 1}, Measurements: []Measurement{measured(Callreel, 4, 6), measured(Floor, 2, 2), measured(Live, 3)}})
 	ours, _ := run.find(s, Callreel)
 	for subject, want := range map[string]float64{Floor: 1.5, "browser:25": 0.1} {
 		theirs, ok := run.find(s, subject)
@@ -25,7 +25,7 @@ func TestAddKeepsRounds(t *testing.T) {
 	if live, ok := run.find(s, Live); !ok || live.Median().Cores != 3 {
 		t.Errorf("%+v: what had failed at first", live)
 	}
-	if run.Load != 2 || run.Commit != "b" || run.Ending.Bytes != 1 {
+	if run.Load != 2 || run.Commit != "b" || run.Ending.Bytes != 1 || run.PageFault != 2 {
 		t.Errorf("%+v", run)
 	}
 }

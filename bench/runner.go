@@ -49,7 +49,7 @@ type Runner struct {
 
 // NewRun returns one of this machine, this binary, and now, without results.
 func NewRun() Run {
-	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries(), Load: load()}
+	return Run{Time: time.Now().UTC().Truncate(time.Second), Commit: commit(), Machine: thisMachine(), Libraries: libraries(), Load: load(), PageFault: pageFault()}
 }
 
 // Measure measures subjects with scenarios, one scenario after the other, and of each
