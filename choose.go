@@ -47,7 +47,7 @@ type videoLayer struct {
 	has      ingest.Layers
 	spatial  int            // the highest one wanted within it
 	temporal int            // likewise; allLayers for all
-	early    timebase.Ticks // how long before its time a picture is shown
+	early    timebase.Ticks // how long before its time a picture is shown; set with temporal, so that it is steady
 	gaps     uint8          // bit i: of temporal layer i something was left out that later units may need
 	packets  uint64         // that have come
 	last     timebase.Ticks // local time of the last tick that saw packets come

@@ -21,8 +21,7 @@ func (c frameClock) together(a, b, early timebase.Ticks) bool {
 // time is in time for, which is not before the pause that it comes after.
 func (c frameClock) frame(at, early timebase.Ticks) (pos timebase.Ticks, recorded bool) {
 	pos, recorded = c.position(at)
-	since, _ := c.position(c.since(at))
-	return max(pos-early, since).Ceil(c.frameLen), recorded
+	return (pos - min(early, at-c.since(at))).Ceil(c.frameLen), recorded
 }
 
 // skips reports whether due unit i is not to be decoded: neither it nor anything
