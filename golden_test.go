@@ -156,14 +156,14 @@ func (c composition) check(w wire) {
 	}
 }
 
-// step is the distance of pictures where half of them are in the lower temporal layers.
-const step = 2 * time.Second / goldenRate
+// lowerStep is the distance of pictures where half of them are in the lower temporal layers.
+const lowerStep = 2 * time.Second / goldenRate
 
 // early is how early pictures are shown: where the upper layers are left out, so that they
 // are in time on average.
 func (c composition) early() time.Duration {
 	if c.track.Pictures.Used[0].Temporal >= 0 {
-		return step / 2
+		return lowerStep / 2
 	}
 	return 0
 }
@@ -180,7 +180,7 @@ func (c composition) runs() {
 	}
 	lag := c.lag()
 	for n := first; n < len(c.shown); n++ {
-		if age := frameAt(n) - c.shown[n] - lag; c.shown[n] < 0 || age > step-c.early()+jitter {
+		if age := frameAt(n) - c.shown[n] - lag; c.shown[n] < 0 || age > lowerStep-c.early()+jitter {
 			c.t.Errorf("frame %d shows %v, which is %v old", n, c.shown[n], age)
 		}
 		if lit := c.shown[n]%time.Second < simulate.FlashTime; simulate.ReadFlash(c.frames[n], c.frames[n].Rect) != lit {

@@ -25,7 +25,7 @@ func TestHostileInput(t *testing.T) {
 	s := serveData(t, filepath.Join(root, "data"), fmt.Sprintf("--udp-mux-port=%d", freePort(t)), "--rejoin-grace=-1s", "--admission=off")
 	good := camera(0, "vp8")
 	good.FPS = 30
-	guest := s.join("room", good)
+	seen := s.join("room", good)
 	s.await("room", 2)
 	r := s.start("room")
 	pass(t, 2*time.Second)
@@ -54,7 +54,7 @@ func TestHostileInput(t *testing.T) {
 	}
 	m := r.stop()
 	m.lasts(r)
-	undisturbed(t, m, guest.Stats())
+	undisturbed(t, m, seen)
 	s.refuses(t, []refusal{
 		{"POST", r.path + "/Pause", "", nil, 400, "8522"}, // has ended
 		{"DELETE", r.path, "", nil, 200, ""},              // a stop may be repeated
@@ -166,9 +166,9 @@ func (s *server) whipRefusals(t *testing.T) {
 // undisturbed checks that the good participant is seen in every frame, whoever
 // else is there, and that its time goes on with the recording's; but for pictures that
 // were not even drawn, as the machine had no time.
-func undisturbed(t *testing.T, m *movie, sent simulate.Stats) {
+func undisturbed(t *testing.T, m *movie, g guest) {
 	t.Helper()
-	limit := 300*time.Millisecond + time.Duration(sent.FramesSkipped)*time.Second/30
+	skipped := time.Duration(g.Stats().FramesSkipped) * time.Second / time.Duration(g.Config().FPS)
 	for n, img := range m.frames() {
 		seen := false
 		for tiles := 1; tiles <= 4 && !seen; tiles++ {
@@ -177,8 +177,8 @@ func undisturbed(t *testing.T, m *movie, sent simulate.Stats) {
 				continue
 			}
 			seen = true
-			if age := m.wall(n).Sub(epoch()) - at; n >= settled && age > limit {
-				t.Errorf("frame %d shows what was %v before, and %d pictures were not drawn", n, age, sent.FramesSkipped)
+			if age := m.wall(n).Sub(epoch()) - at; n >= settled && age > 300*time.Millisecond+skipped {
+				t.Errorf("frame %d shows what was %v before, and pictures of %v were not drawn", n, age, skipped)
 			}
 		}
 		if n >= settled && !seen {
