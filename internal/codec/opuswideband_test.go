@@ -139,7 +139,8 @@ func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-30 })
 }
 
-// FuzzWideband: what is left of any packet is decoded to what the whole is.
+// FuzzWideband: what is left of any packet is decoded to what the whole is, and what is
+// said of its background is in bounds.
 func FuzzWideband(f *testing.F) {
 	for channels := 1; channels <= 2; channels++ {
 		for _, samples := range []int{480, 960} {
@@ -169,6 +170,9 @@ func FuzzWideband(f *testing.F) {
 			packets = append(packets, packet)
 		}
 		compareLow(t, packets)
+		if gain, ms, ok := silk.Background(packet); ok && (gain < 0 || gain > 63 || ms != 10 && ms != 20) {
+			t.Errorf("gain %d, %d ms", gain, ms)
+		}
 	})
 }
 

@@ -39,12 +39,17 @@ func (d *rangeDecoder) frameType(active bool) (kind, offset int) {
 	return 1 + t>>1, t & 1
 }
 
-func (d *rangeDecoder) gains(kind, subframes int) {
-	d.symbol(gainMSB[kind])
-	d.symbol(uniform8)
+// gains reads the gains of the subframes, and returns the highest one, as an index
+// from 0 to 63 of steps of 1.37 dB: section 4.2.7.4.
+func (d *rangeDecoder) gains(kind, subframes int) (highest int) {
+	gain := 8*d.symbol(gainMSB[kind]) + d.symbol(uniform8)
+	highest = gain
 	for range subframes - 1 {
-		d.symbol(gainDelta)
+		delta := d.symbol(gainDelta)
+		gain = min(max(2*delta-16, gain+delta-4, 0), 63)
+		highest = max(highest, gain)
 	}
+	return highest
 }
 
 func (d *rangeDecoder) lsf(isVoiced, subframes int) {

@@ -46,6 +46,36 @@ func Wideband(dst, packet []byte) ([]byte, bool) {
 	return append(dst, data[:size]...), true
 }
 
+// Background returns the highest gain of a packet of which the encoder says that
+// nobody speaks in it, as an index from 0 to 63 of steps of 1.37 dB (RFC 6716 section
+// 4.2.7.4), and how many ms it has; of stereo, those of the middle channel. It reports
+// false where somebody speaks, or may do so: for what has no SILK, several frames, or
+// redundancy for what was before.
+func Background(packet []byte) (gain, ms int, ok bool) {
+	if len(packet) < 2 || packet[0]&several != 0 {
+		return 0, 0, false
+	}
+	config := packet[0] >> 3
+	long := int(config & 1)
+	if config >= celt || config < hybrid && config&2 != 0 { // 40 and 60 ms
+		return 0, 0, false
+	}
+	d := newRangeDecoder(packet[1:])
+	active, redundant := d.flag(1), d.flag(1)
+	if active || redundant {
+		return 0, 0, false
+	}
+	if packet[0]&stereo != 0 {
+		sideActive, sideRedundant := d.flag(1), d.flag(1)
+		if sideActive || sideRedundant {
+			return 0, 0, false
+		}
+		d.weights(true)
+	}
+	kind, _ := d.frameType(false)
+	return d.gains(kind, 2+2*long), 10 + 10*long, true
+}
+
 // packet reads all of a packet: sections 4.2.3 to 4.2.6.
 func (d *rangeDecoder) packet(stereo bool, subframes int) {
 	var active, redundant [2]bool

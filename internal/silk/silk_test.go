@@ -40,9 +40,33 @@ func TestWidebandLeavesOthers(t *testing.T) {
 	}
 }
 
-func TestWidebandAllocatesNothing(t *testing.T) {
+func TestNothingIsAllocated(t *testing.T) {
 	room := make([]byte, 0, 1500)
-	if n := testing.AllocsPerRun(100, func() { silk.Wideband(room, packet) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { silk.Wideband(room, packet); silk.Background(background) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// background is a packet of low noise, otherwise like packet.
+var background = []byte{
+	0x78, 0x0c, 0x46, 0xa9, 0x48, 0x76, 0xc7, 0xd7, 0xf4, 0xcd, 0x1d, 0xa6, 0x5d, 0x8c, 0x6d, 0xd2, 0xf2, 0xff, 0xa2, 0x02, 0xfe, 0xa9,
+	0x48, 0xc3, 0xbd, 0x31, 0xfe, 0x5a, 0x70, 0x56, 0x14, 0x6e, 0xa6, 0x37, 0xfc, 0x9c, 0x59, 0x9b, 0xbf, 0x9c, 0xc2, 0x3a, 0x9a,
+}
+
+func TestBackground(t *testing.T) {
+	with := func(first byte) []byte { return append([]byte{first}, background[1:]...) }
+	for name, c := range map[string]struct {
+		packet []byte
+		ms     int // 0: it is none
+	}{
+		"hybrid": {background, 20}, "SILK": {with(9 << 3), 20}, "half as long": {with(14 << 3), 10}, "narrowband": {with(0), 10},
+		"nothing": {nil, 0}, "no frame": {background[:1], 0}, "CELT": {with(16 << 3), 0}, "40 ms": {with(10 << 3), 0},
+		"60 ms": {with(11 << 3), 0}, "two frames": {with(15<<3 | 1), 0}, "speech": {packet, 0},
+		"redundancy": {append([]byte{0x78, 0x40}, background[2:]...), 0},
+	} {
+		gain, ms, ok := silk.Background(c.packet)
+		if ms != c.ms || ok != (c.ms > 0) || ok && (gain < 4 || gain > 8) {
+			t.Errorf("%s: gain %d, %d ms, %v", name, gain, ms, ok)
+		}
 	}
 }
