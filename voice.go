@@ -1,8 +1,6 @@
 package callreel
 
 import (
-	"slices"
-
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/codec"
 	"github.com/callreel/callreel/internal/resample"
@@ -59,9 +57,6 @@ type decodeStats struct {
 
 // excess is how many were left out.
 func (d decodeStats) excess() uint64 { return d.oversize + d.withheld }
-
-// silenceLevel is what counts as silence: nothing beyond -70 dBFS.
-const silenceLevel = 0.000316
 
 // filters are those from a sample rate to that of the mix, which voices share.
 type filters map[int]*resample.Filter
@@ -138,7 +133,7 @@ func (v *voice) play(u ingest.Unit, pos, room int64) {
 		pcm = pcm[:v.decoded(room)]
 	}
 	v.beat.decoded = true
-	v.beat.loud = v.beat.loud || loud(pcm)
+	v.beat.loud = v.beat.loud || !codec.Silent(pcm)
 	at := v.next
 	if late := v.write(pcm); late > 0 {
 		v.missing.add(ticks(max(at, 0)), ticks(at+int64(late)))
@@ -158,10 +153,6 @@ func (v *voice) renew() {
 	}
 	v.dec.Close()
 	v.dec = dec
-}
-
-func loud(pcm []float32) bool {
-	return slices.ContainsFunc(pcm, func(x float32) bool { return x > silenceLevel || x < -silenceLevel })
 }
 
 // mixed converts decoded samples to samples of the mix.

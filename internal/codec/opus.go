@@ -8,6 +8,9 @@ import (
 	"github.com/callreel/callreel/internal/silk"
 )
 
+// opusRate is that of decoded sound, in Hz.
+const opusRate = 16000
+
 // MaxOpusFrame is the longest Opus packet, 120 ms (RFC 6716 section 2.1.4), in
 // samples at 16 kHz.
 const MaxOpusFrame = 1920
@@ -18,7 +21,8 @@ const DTXSize = 2
 
 // OpusDecoder decodes Opus (RFC 6716) to mono at 16 kHz, which libopus does
 // natively: stereo is downmixed to (left + right)/2, and nothing above 8 kHz is
-// computed. Packets of silence that come again and again are not decoded.
+// computed. Of whoever has been silent for half a second nothing is heard, nor is it
+// decoded as far as that can be foreseen, until something is louder than -70 dBFS.
 type OpusDecoder struct {
 	dec     *opus.Decoder
 	buf     []float32
@@ -28,7 +32,7 @@ type OpusDecoder struct {
 
 // NewOpusDecoder returns a decoder.
 func NewOpusDecoder() (*OpusDecoder, error) {
-	dec, err := opus.NewDecoder(16000, 1)
+	dec, err := opus.NewDecoder(opusRate, 1)
 	if err != nil {
 		return nil, fmt.Errorf("codec: open opus: %w", err)
 	}
@@ -36,11 +40,12 @@ func NewOpusDecoder() (*OpusDecoder, error) {
 }
 
 // SampleRate returns 16000.
-func (d *OpusDecoder) SampleRate() int { return 16000 }
+func (d *OpusDecoder) SampleRate() int { return opusRate }
 
 // Decode decodes one packet. The samples are valid until the next call.
 func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
 	if n := d.silence.length(packet); n > 0 {
+		d.silence.spared++
 		clear(d.buf[:n])
 		return d.buf[:n], nil
 	}
@@ -50,10 +55,12 @@ func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
 	}
 	n, err := d.dec.DecodeFloat32(coded, d.buf)
 	if err != nil {
-		d.silence.run = 0
+		d.silence.unsettle()
 		return nil, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)
 	}
-	d.silence.heard(packet, d.buf[:n])
+	if d.silence.heard(packet, d.buf[:n]); d.silence.background() {
+		clear(d.buf[:n])
+	}
 	return d.buf[:n], nil
 }
 
@@ -64,7 +71,7 @@ func (d *OpusDecoder) Conceal(samples int, next []byte) ([]float32, error) {
 	if samples <= 0 || samples > MaxOpusFrame {
 		return nil, fmt.Errorf("codec: conceal %d samples", samples)
 	}
-	d.silence.run = 0
+	d.silence.unsettle()
 	pcm := d.buf[:samples:samples] // the decoder fills the capacity
 	var err error
 	if next != nil {
