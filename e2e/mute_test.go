@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"image"
+	"math"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/internal/silk"
@@ -32,6 +36,59 @@ func checkSpared(t *testing.T, file, speaks, muted string) {
 	}
 	if all := len(heard[muted]); all < 200 || len(distinct) > all/10 {
 		t.Errorf("of %d packets of %s, who is muted, %d differ", all, muted, len(distinct))
+	}
+}
+
+// TestOpenMicrophone: somebody says something for one second in four, and listens for
+// three, with a microphone that is not muted. What is said is heard; the noise in
+// between is what Chromium leaves of it, so low that nothing of it is in the recording,
+// and much of it is of packets which say so themselves.
+func TestOpenMicrophone(t *testing.T) {
+	ann := browser(t, speaker().flags(t)...)
+	s := serve(t, "--capture")
+	ann.join(s, "room", "name=Ann&participant=ann&codec=vp8&width=320&height=180")
+	s.await("room", 2)
+	r := s.start("room")
+	pass(t, 13*time.Second)
+	m := r.stop()
+	ann.hangUp()
+	packets, background := soundOf(t, s.stored(r.id, "capture.pcapng"))["ann"], 0
+	for _, p := range packets {
+		if _, _, ok := silk.Background(p); ok {
+			background++
+		}
+	}
+	const window = time.Second / 10
+	said, nothing, all := 0, 0, 0
+	for at := time.Second; at+window <= m.heard(); at += window {
+		all++
+		switch level := m.pcm.loudness(at, at+window); {
+		case level > 0.02:
+			said++
+		case level < 1e-6:
+			nothing++
+		}
+	}
+	t.Logf("%d of %d packets say that nobody speaks; in %d of %d windows somebody does, in %d is nothing", background, len(packets), said, all, nothing)
+	if background < len(packets)/5 || said < all/8 || said > all/2 || nothing < all/4 {
+		t.Error("that is not as it should be")
+	}
+}
+
+// speaker has a grey camera and a microphone with noise of -61 dBFS.
+func speaker() fakeMedia {
+	return fakeMedia{
+		size: image.Pt(320, 180), fps: 10, length: 30 * time.Second,
+		draw: func(img *image.YCbCr, frame int) { fill(img.Y, byte(64+frame)) },
+		sound: func(pcm []float64) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			for i := range pcm {
+				pcm[i] = (2*rng.Float64() - 1) * 30 / 32768
+				if s := float64(i) / fakeRate; math.Mod(s, 4) < 1 {
+					pcm[i] += 0.2 * math.Sin(2*math.Pi*s*(200+50*math.Sin(20*s))) * math.Abs(math.Sin(12*s))
+				}
+			}
+		},
 	}
 }
 
