@@ -78,7 +78,7 @@ bench: setup ## run the benchmarks that match BENCH (all)
 
 bench-report: build ## measure callreel beside other recorders, and write docs/performance.md
 	@scripts/setup.sh --bench
-	bin/callreel bench report --json bin/bench.json
+	bin/callreel bench report --seconds 60 --json bin/bench.json
 
 overload: setup ## record twice what this machine carries, and check that no sound is lost
 	$(GO) test -tags=nolibopusfile,overload -run TestLiveOverload -v -timeout 30m .

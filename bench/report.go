@@ -71,14 +71,18 @@ func (r Runner) Report(ctx context.Context, seconds int, short bool) (Run, error
 	if run.Ending, err = r.Ending(ctx, longRecording); err != nil {
 		return run, err
 	}
-	run.Capacities, err = r.reportCapacities(ctx, seconds)
+	run.Capacities, err = r.reportCapacities(ctx)
 	return run, err
 }
 
+// capacitySeconds is how long the calls are of which it is tried how many fit: what
+// all take to begin does not count.
+const capacitySeconds = 20
+
 // reportCapacities finds out how many of the usual recordings fit, and how many
 // at economy.
-func (r Runner) reportCapacities(ctx context.Context, seconds int) ([]Capacity, error) {
-	s, err := ParseScenario("meeting/9/vp8/temporal", seconds)
+func (r Runner) reportCapacities(ctx context.Context) ([]Capacity, error) {
+	s, err := ParseScenario("meeting/9/vp8/temporal", capacitySeconds)
 	if err != nil {
 		return nil, err
 	}
