@@ -16,6 +16,9 @@ const (
 	// silentFor is after how many packets of silence a decoder has settled: nothing
 	// of what was before is heard any more, or remembered.
 	silentFor = 5
+	// silentPeak is what decoders make of digital silence, where it is not zero: the
+	// lowest bit of 16.
+	silentPeak = 1.0 / 32768
 	// silentPackets is how many are remembered. Encoders make one, or take turns
 	// with a few.
 	silentPackets = 8
@@ -91,7 +94,7 @@ func (s *opusSilence) heard(packet []byte, pcm []float32) {
 	if gain, _, ok := silk.Background(packet); ok {
 		s.gain = max(s.gain, gain)
 	}
-	if s.run++; s.run <= silentFor {
+	if s.run++; s.run <= silentFor || !within(pcm, silentPeak) {
 		return
 	}
 	k := &s.known[s.oldest]
