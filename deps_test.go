@@ -32,7 +32,7 @@ type layer struct {
 }
 
 const (
-	foundation = "internal/clock internal/codec internal/codec/convolve internal/cpu internal/fault internal/filelock internal/probe internal/resample internal/silk internal/still internal/task internal/timebase"
+	foundation = "internal/clock internal/codec internal/codec/convolve internal/cpu internal/fault internal/filelock internal/opusframe internal/probe internal/resample internal/still internal/task internal/timebase"
 	stages     = "compositor mixer muxer"
 	web        = "net/http github.com/pion/webrtc"
 	clouds     = "cloud.google.com github.com/Azure github.com/aws"

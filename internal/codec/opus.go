@@ -5,7 +5,7 @@ import (
 
 	"github.com/hraban/opus"
 
-	"github.com/callreel/callreel/internal/silk"
+	"github.com/callreel/callreel/internal/opusframe"
 )
 
 // opusRate is that of decoded sound, in Hz.
@@ -36,7 +36,7 @@ func NewOpusDecoder() (*OpusDecoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("codec: open opus: %w", err)
 	}
-	return &OpusDecoder{dec: dec, buf: make([]float32, MaxOpusFrame)}, nil
+	return &OpusDecoder{dec: dec, buf: make([]float32, MaxOpusFrame), silence: newOpusSilence()}, nil
 }
 
 // SampleRate returns 16000.
@@ -44,24 +44,31 @@ func (d *OpusDecoder) SampleRate() int { return opusRate }
 
 // Decode decodes one packet. The samples are valid until the next call.
 func (d *OpusDecoder) Decode(packet []byte) ([]float32, error) {
-	if n := d.silence.length(packet); n > 0 {
-		d.silence.spared++
+	if n := d.silence.spare(packet); n > 0 {
 		clear(d.buf[:n])
 		return d.buf[:n], nil
 	}
-	coded := packet
-	if low, ok := silk.Wideband(d.low[:0], packet); ok {
-		coded, d.low = low, low
-	}
-	n, err := d.dec.DecodeFloat32(coded, d.buf)
+	d.silence.warm(packet, func(packet []byte) { _, _ = d.decode(packet) }) // only for what it leaves
+	n, err := d.decode(packet)
 	if err != nil {
 		d.silence.unsettle()
-		return nil, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)
+		return nil, err
 	}
 	if d.silence.heard(packet, d.buf[:n]); d.silence.background() {
 		clear(d.buf[:n])
 	}
 	return d.buf[:n], nil
+}
+
+// decode decodes a packet into buf.
+func (d *OpusDecoder) decode(packet []byte) (samples int, err error) {
+	if low, ok := opusframe.Wideband(d.low[:0], packet); ok {
+		packet, d.low = low, low
+	}
+	if samples, err = d.dec.DecodeFloat32(packet, d.buf); err != nil {
+		return 0, fmt.Errorf("%w: opus: %w", ErrCorrupt, err)
+	}
+	return samples, nil
 }
 
 // Conceal makes up samples (a multiple of 40, at most MaxOpusFrame) for lost

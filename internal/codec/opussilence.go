@@ -2,9 +2,10 @@ package codec
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
-	"github.com/callreel/callreel/internal/silk"
+	"github.com/callreel/callreel/internal/opusframe"
 )
 
 const (
@@ -28,6 +29,11 @@ const (
 	// backgroundCheck is how many packets of the background are taken for silence
 	// before one is decoded to see whether it still is: 0.2 s.
 	backgroundCheck = 10
+	// warmPackets is how many packets before one that may be heard a decoder needs: what
+	// CELT predicts from is halved by each.
+	warmPackets = 6
+	// usualPacket is how many bytes a packet of silence hardly exceeds.
+	usualPacket = 256
 )
 
 // Silent reports whether nobody hears sound of which 1.0 is full scale.
@@ -45,13 +51,20 @@ func within(pcm []float32, peak float32) bool {
 // of them, and stays as it is.
 //
 // Of whoever listens there is the noise of the microphone, of which no packet
-// comes twice. But each says that nobody speaks in it, and how loud it is.
+// comes twice. But each says how loud it is.
 type opusSilence struct {
 	run    int // packets of silence, one after the other
-	spared int // packets since one was decoded
-	gain   int // the highest of the background in this run
 	known  [silentPackets]silentPacket
 	oldest int // of known
+
+	meter   opusframe.Meter
+	now     opusframe.Loudness // of the packet that is decoded
+	told    bool               // it is known
+	loudest [2]float32         // of the packets of SILK and CELT in this run
+
+	spared int // packets since one was decoded
+	stale  int // packets since the decoder had all that came before
+	last   [warmPackets][]byte
 }
 
 type silentPacket struct {
@@ -59,7 +72,35 @@ type silentPacket struct {
 	samples int
 }
 
-// length returns how many samples of silence a packet is, 0 if it has to be decoded.
+// newOpusSilence returns one that has heard nothing.
+func newOpusSilence() opusSilence {
+	var s opusSilence
+	for i := range s.last {
+		s.last[i] = make([]byte, 0, usualPacket)
+	}
+	s.unsettle()
+	return s
+}
+
+// spare returns how many samples of silence a packet is, 0 if it has to be decoded.
+func (s *opusSilence) spare(packet []byte) int {
+	if s.told = false; s.run > 0 {
+		s.now, s.told = s.meter.Read(packet)
+	}
+	n := s.length(packet)
+	if n > 0 {
+		s.keep(packet)
+		s.spared++
+	}
+	return n
+}
+
+func (s *opusSilence) keep(packet []byte) {
+	last := &s.last[s.stale%warmPackets]
+	*last = append((*last)[:0], packet...)
+	s.stale++
+}
+
 func (s *opusSilence) length(packet []byte) int {
 	if s.run < silentFor {
 		return 0
@@ -69,14 +110,35 @@ func (s *opusSilence) length(packet []byte) int {
 			return s.known[i].samples
 		}
 	}
-	if !s.background() || s.spared >= backgroundCheck {
-		return 0
+	if s.background() && s.foreseen() && s.spared < backgroundCheck {
+		return s.now.Milliseconds * opusRate / 1000
 	}
-	gain, ms, ok := silk.Background(packet)
-	if !ok || gain > s.gain {
-		return 0
+	return 0
+}
+
+// foreseen reports whether the packet is no louder than what was found to be silent.
+func (s *opusSilence) foreseen() bool { return s.told && s.now.Level <= *s.loudestOf(s.now) }
+
+func (s *opusSilence) loudestOf(l opusframe.Loudness) *float32 {
+	if l.CELT {
+		return &s.loudest[1]
 	}
-	return ms * opusRate / 1000
+	return &s.loudest[0]
+}
+
+// warm has a decoder decode what it needs before a packet that may be heard: the last of
+// those that were spared, from which CELT predicts. To check a packet it needs nothing.
+func (s *opusSilence) warm(packet []byte, decode func(packet []byte)) {
+	if s.foreseen() {
+		if s.stale > 0 {
+			s.keep(packet)
+		}
+		return
+	}
+	for i := max(0, s.stale-warmPackets); i < s.stale; i++ {
+		decode(s.last[i%warmPackets])
+	}
+	s.stale = 0
 }
 
 // heard takes note of what was decoded of a packet. What is decoded of DTX depends on
@@ -91,8 +153,9 @@ func (s *opusSilence) heard(packet []byte, pcm []float32) {
 		s.unsettle()
 		return
 	}
-	if gain, _, ok := silk.Background(packet); ok {
-		s.gain = max(s.gain, gain)
+	if s.told {
+		loudest := s.loudestOf(s.now)
+		*loudest = max(*loudest, s.now.Level)
 	}
 	if s.run++; s.run <= silentFor || !within(pcm, silentPeak) {
 		return
@@ -103,7 +166,10 @@ func (s *opusSilence) heard(packet []byte, pcm []float32) {
 }
 
 // unsettle takes note that what is decoded next depends on what was before.
-func (s *opusSilence) unsettle() { s.run, s.gain = 0, 0 }
+func (s *opusSilence) unsettle() {
+	nothing := float32(math.Inf(-1))
+	s.run, s.loudest = 0, [2]float32{nothing, nothing}
+}
 
 // background reports whether somebody has been silent for so long that what little
 // there is is left out.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/hraban/opus"
 
-	"github.com/callreel/callreel/internal/silk"
+	"github.com/callreel/callreel/internal/opusframe"
 )
 
 // callEncoder returns an encoder with the settings that browsers choose.
@@ -86,21 +86,22 @@ func compareDecoders(t *testing.T, packets [][]byte) {
 		t.Fatal(err)
 	}
 	want := make([]float32, MaxOpusFrame)
+	var meter opusframe.Meter
 	silent, skipped := 0, 0
 	var worst float64
 	for _, p := range packets {
-		if spare.silence.length(p) > 0 {
-			skipped++
-		}
 		got, err := spare.Decode(p)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if spare.silence.spared > 0 {
+			skipped++
 		}
 		n, err := full.DecodeFloat32(p, want)
 		if err != nil || n != len(got) {
 			t.Fatal(err, n, len(got))
 		}
-		if silkBackground(p) && Silent(want[:n]) {
+		if _, told := meter.Read(p); told && Silent(want[:n]) {
 			silent++
 		}
 		for i, x := range want[:n] {
@@ -166,12 +167,11 @@ func (l *listener) noise(peak int) []byte {
 // play returns what is heard of a packet, and whether it was not decoded.
 func (l *listener) play(packet []byte) (pcm []float32, skipped bool) {
 	l.t.Helper()
-	skipped = l.dec.silence.length(packet) > 0
 	pcm, err := l.dec.Decode(packet)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return pcm, skipped
+	return pcm, l.dec.silence.spared > 0
 }
 
 // settle plays noise of so many of the lowest bits until it is not decoded any more.
@@ -242,14 +242,14 @@ func TestBackgroundIsChecked(t *testing.T) {
 	l := newListener(t)
 	loud := l.noise(400)
 	for range 2000 { // until the encoder takes it for what is always there
-		if loud = l.noise(400); silkBackground(loud) {
+		if loud = l.noise(400); toldBySILK(loud) {
 			break
 		}
 	}
 	l.enc = newListener(t).enc
-	for _, gain := range []int{0, 63, 0} {
+	for _, level := range []float32{0, 100, 0} {
 		l.settle(8)
-		l.dec.silence.gain = max(l.dec.silence.gain, gain)
+		l.dec.silence.loudest[0] = max(l.dec.silence.loudest[0], level)
 		skipped := 0
 		for range 2 * backgroundCheck {
 			if _, spare := l.play(loud); !spare {
@@ -257,8 +257,8 @@ func TestBackgroundIsChecked(t *testing.T) {
 			}
 			skipped++
 		}
-		if skipped > backgroundCheck || skipped > 0 != (gain == 63) {
-			t.Errorf("%d packets were not decoded where gains of %d are low", skipped, gain)
+		if skipped > backgroundCheck || skipped > 0 != (level == 100) {
+			t.Errorf("%d packets were not decoded where %v dB are low", skipped, level)
 		}
 		for range 100 {
 			if pcm, spare := l.play(loud); spare || Silent(pcm) {
@@ -268,34 +268,9 @@ func TestBackgroundIsChecked(t *testing.T) {
 	}
 }
 
-// TestBackgroundTellsHowLoud: twice the noise, in one channel or two, is 6.02 dB more, a
-// step of gain 1.37.
-func TestBackgroundTellsHowLoud(t *testing.T) {
-	for channels := 1; channels <= 2; channels++ {
-		var former float64
-		for peak := 8; peak <= 512; peak *= 2 {
-			l := newListener(t)
-			l.enc = callEncoder(t, opus.AppVoIP, 3, 32000, channels)
-			sum, found := 0, 0
-			for range 200 {
-				pcm := make([]int16, 960*channels)
-				hiss(pcm, peak, l.rng)
-				if gain, ms, ok := silk.Background(l.packet(pcm)); ok && ms == 20 {
-					sum, found = sum+gain, found+1
-				}
-			}
-			gain := float64(sum) / float64(found)
-			if more := (gain - former) * 1.37; found < 50 || peak > 8 && math.Abs(more-6.02) > 1 {
-				t.Errorf("%d channels, noise of %d: %.1f dB more than of half, in %d packets", channels, peak, more, found)
-			}
-			former = gain
-		}
-	}
-}
-
-func silkBackground(packet []byte) bool {
-	_, _, ok := silk.Background(packet)
-	return ok
+func toldBySILK(packet []byte) bool {
+	l, ok := new(opusframe.Meter).Read(packet)
+	return ok && !l.CELT
 }
 
 func TestSilenceAllocatesNothing(t *testing.T) {

@@ -1,4 +1,4 @@
-package silk
+package opusframe
 
 import "math/bits"
 
@@ -10,9 +10,27 @@ const (
 	maxLowBits = 10
 	// manyPulses says that low bits come apart.
 	manyPulses = 17
+	// gainStep is that of gains, in dB.
+	gainStep = 1.37
 	// lsfLevels is how many values stage 2 has, beyond which there is an extension.
 	lsfLevels = 9
 )
+
+// background reads the beginning of a packet in which nobody speaks, and returns the
+// highest gain of its subframes, of stereo those of the middle channel. It reports
+// false where somebody speaks, or did before what is sent again with it.
+func (d *rangeDecoder) background(channels, subframes int) (gain int, ok bool) {
+	for range channels {
+		if active, redundant := d.flag(1), d.flag(1); active || redundant {
+			return 0, false
+		}
+	}
+	if channels == 2 {
+		d.weights(true)
+	}
+	kind, _ := d.frameType(false)
+	return d.gains(kind, subframes), true
+}
 
 // frame reads a frame of one channel that depends on no other one of the packet,
 // of so many subframes of 5 ms in wideband: RFC 6716 section 4.2.7.
@@ -40,7 +58,7 @@ func (d *rangeDecoder) frameType(active bool) (kind, offset int) {
 }
 
 // gains reads the gains of the subframes, and returns the highest one, as an index
-// from 0 to 63 of steps of 1.37 dB: section 4.2.7.4.
+// from 0 to 63 of steps of gainStep: section 4.2.7.4.
 func (d *rangeDecoder) gains(kind, subframes int) (highest int) {
 	gain := 8*d.symbol(gainMSB[kind]) + d.symbol(uniform8)
 	highest = gain

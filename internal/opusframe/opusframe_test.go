@@ -1,10 +1,10 @@
-package silk_test
+package opusframe_test
 
 import (
 	"bytes"
 	"testing"
 
-	"github.com/callreel/callreel/internal/silk"
+	"github.com/callreel/callreel/internal/opusframe"
 )
 
 // That what is left is decoded to the same sound is tested where decoders are, in
@@ -17,7 +17,7 @@ var packet = []byte{
 }
 
 func TestWideband(t *testing.T) {
-	got, ok := silk.Wideband([]byte("before"), packet)
+	got, ok := opusframe.Wideband([]byte("before"), packet)
 	if !ok || len(got) < 10 || len(got) >= len("before")+len(packet) {
 		t.Fatalf("%d bytes, %v", len(got), ok)
 	}
@@ -34,7 +34,7 @@ func TestWidebandLeavesOthers(t *testing.T) {
 		"nothing": nil, "no frame": packet[:1], "cut off": packet[:6], "SILK": with(9 << 3), "CELT": with(31 << 3),
 		"two frames": with(15<<3 | 1), "any number": with(15<<3 | 3), "too long": append(packet, make([]byte, 1300)...),
 	} {
-		if got, ok := silk.Wideband(nil, p); ok || len(got) > 0 {
+		if got, ok := opusframe.Wideband(nil, p); ok || len(got) > 0 {
 			t.Errorf("%s: %x", name, got)
 		}
 	}
@@ -42,7 +42,8 @@ func TestWidebandLeavesOthers(t *testing.T) {
 
 func TestNothingIsAllocated(t *testing.T) {
 	room := make([]byte, 0, 1500)
-	if n := testing.AllocsPerRun(100, func() { silk.Wideband(room, packet); silk.Background(background) }); n > 0 {
+	var meter opusframe.Meter
+	if n := testing.AllocsPerRun(100, func() { opusframe.Wideband(room, packet); meter.Read(background) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -53,20 +54,20 @@ var background = []byte{
 	0x48, 0xc3, 0xbd, 0x31, 0xfe, 0x5a, 0x70, 0x56, 0x14, 0x6e, 0xa6, 0x37, 0xfc, 0x9c, 0x59, 0x9b, 0xbf, 0x9c, 0xc2, 0x3a, 0x9a,
 }
 
-func TestBackground(t *testing.T) {
+func TestMeter(t *testing.T) {
 	with := func(first byte) []byte { return append([]byte{first}, background[1:]...) }
 	for name, c := range map[string]struct {
 		packet []byte
 		ms     int // 0: it is none
 	}{
 		"hybrid": {background, 20}, "SILK": {with(9 << 3), 20}, "half as long": {with(14 << 3), 10}, "narrowband": {with(0), 10},
-		"nothing": {nil, 0}, "no frame": {background[:1], 0}, "CELT": {with(16 << 3), 0}, "40 ms": {with(10 << 3), 0},
+		"nothing": {nil, 0}, "no frame": {background[:1], 0}, "short CELT": {with(29 << 3), 0}, "40 ms": {with(10 << 3), 0},
 		"60 ms": {with(11 << 3), 0}, "two frames": {with(15<<3 | 1), 0}, "speech": {packet, 0},
 		"redundancy": {append([]byte{0x78, 0x40}, background[2:]...), 0},
 	} {
-		gain, ms, ok := silk.Background(c.packet)
-		if ms != c.ms || ok != (c.ms > 0) || ok && (gain < 4 || gain > 8) {
-			t.Errorf("%s: gain %d, %d ms, %v", name, gain, ms, ok)
+		l, ok := new(opusframe.Meter).Read(c.packet)
+		if ok != (c.ms > 0) || ok && (l.Milliseconds != c.ms || l.Level < 5 || l.Level > 11) {
+			t.Errorf("%s: %+v, %v", name, l, ok)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package silk
+package opusframe
 
 import "math/bits"
 
@@ -24,7 +24,7 @@ func pdf(chances ...int) *model {
 		m.bound = append(m.bound, uint8(rest))
 	}
 	if rest != 0 {
-		panic("silk: a distribution has to come to 256")
+		panic("opusframe: a distribution has to come to 256")
 	}
 	return m
 }
@@ -101,6 +101,44 @@ func (d *rangeDecoder) second(second uint32) uint32 {
 		d.normalise()
 	}
 	return isSecond & 1
+}
+
+// laplace reads a number that is 0 with a chance of so many 32768ths, and each further
+// one from it rarer by decay (16384ths): section 4.3.2.1.
+func (d *rangeDecoder) laplace(zero, decay uint32) int {
+	const (
+		all  = 1 << 15
+		rare = 1 // at least, for each of 16 to both sides
+	)
+	unit := d.rng / all
+	at := all - min(d.val/unit+1, all)
+	value, low, width := 0, uint32(0), zero
+	if at >= zero {
+		value, low, width = 1, zero, (all-32*rare-zero)*(1<<14-decay)>>15+rare
+		for ; width > rare && at >= low+2*width; value++ {
+			low += 2 * width
+			width = (2*width-2*rare)*decay>>15 + rare
+		}
+		if width == rare {
+			further := (at - low) / 2
+			value, low = value+int(further), low+2*further
+		}
+		if at < low+width {
+			value = -value
+		} else {
+			low += width
+		}
+	}
+	high := min(low+width, all)
+	after := unit * (all - high)
+	d.val -= after
+	if low > 0 {
+		d.rng = unit * (high - low)
+	} else {
+		d.rng -= after
+	}
+	d.normalise()
+	return value
 }
 
 // tell returns how many bits the symbols have taken so far, rounded up: section

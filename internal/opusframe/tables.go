@@ -1,4 +1,4 @@
-package silk
+package opusframe
 
 // The distributions of RFC 6716 section 4.2.7 for wideband, in 256ths.
 
