@@ -46,7 +46,7 @@ func compareLevels(t *testing.T, enc *OpusEncoder, channels, ms int) {
 	must(t, err)
 	pcm := make([]float32, MaxOpusFrame)
 	var meter opusframe.Meter
-	var above [2][]float64 // what is decoded, of SILK and CELT
+	var above [2][]float64 // what is decoded, of each code
 	for n, p := range packets {
 		samples, err := dec.DecodeFloat32(p, pcm)
 		must(t, err)
@@ -57,30 +57,22 @@ func compareLevels(t *testing.T, enc *OpusEncoder, channels, ms int) {
 		if l.Milliseconds != ms {
 			t.Fatalf("packet %d has %d ms", n, l.Milliseconds)
 		}
-		kind := 0
-		if l.CELT {
-			kind = 1
-		}
-		above[kind] = append(above[kind], float64(l.Level)-20*math.Log10(rms(pcm[:samples])))
+		above[l.Code] = append(above[l.Code], float64(l.Level)-20*math.Log10(rms(pcm[:samples])))
 	}
 	if all := len(above[0]) + len(above[1]); all < 5*each {
 		t.Errorf("%d packets of %d say how loud they are", all, len(packets))
 	}
-	for kind, list := range above {
+	for code, list := range above {
 		if mean, deviation := spread(list); deviation > 2.5 {
-			t.Errorf("of kind %d %d packets are %.1f dB above what is decoded of them, give or take %.1f", kind, len(list), mean, deviation)
+			t.Errorf("of code %d %d packets are %.1f dB above what is decoded of them, give or take %.1f", code, len(list), mean, deviation)
 		}
 	}
 }
 
 func BenchmarkMeter(b *testing.B) {
 	for kind, app := range map[string]opus.Application{"SILK": opus.AppVoIP, "CELT": opus.AppRestrictedLowdelay} {
-		enc, err := opus.NewEncoder(48000, 1, app)
-		if err != nil {
-			b.Fatal(err)
-		}
 		rng := rand.New(rand.NewPCG(1, 2))
-		packets := encodeOpus(b, &OpusEncoder{enc: enc, buf: make([]byte, 1275)}, 500, func(int) []int16 {
+		packets := encodeOpus(b, callEncoder(b, app, 3, 32000, 1), 500, func(int) []int16 {
 			pcm := make([]int16, 960)
 			hiss(pcm, 400, rng)
 			return pcm
@@ -91,17 +83,7 @@ func BenchmarkMeter(b *testing.B) {
 				meter.Read(packets[n%len(packets)])
 			}
 		})
-		b.Run(kind+"/decoding", func(b *testing.B) {
-			dec, err := NewOpusDecoder()
-			if err != nil {
-				b.Fatal(err)
-			}
-			for n := 0; b.Loop(); n++ {
-				if _, err := dec.Decode(packets[n%len(packets)]); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		b.Run(kind+"/decoding", func(b *testing.B) { benchmarkDecoding(b, packets) })
 	}
 }
 

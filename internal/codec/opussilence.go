@@ -60,7 +60,7 @@ type opusSilence struct {
 	meter   opusframe.Meter
 	now     opusframe.Loudness // of the packet that is decoded
 	told    bool               // it is known
-	loudest [2]float32         // of the packets of SILK and CELT in this run
+	loudest [2]float32         // of the packets of each code in this run
 
 	spared int // packets since one was decoded
 	stale  int // packets since the decoder had all that came before
@@ -117,14 +117,7 @@ func (s *opusSilence) length(packet []byte) int {
 }
 
 // foreseen reports whether the packet is no louder than what was found to be silent.
-func (s *opusSilence) foreseen() bool { return s.told && s.now.Level <= *s.loudestOf(s.now) }
-
-func (s *opusSilence) loudestOf(l opusframe.Loudness) *float32 {
-	if l.CELT {
-		return &s.loudest[1]
-	}
-	return &s.loudest[0]
-}
+func (s *opusSilence) foreseen() bool { return s.told && s.now.Level <= s.loudest[s.now.Code] }
 
 // warm has a decoder decode what it needs before a packet that may be heard: the last of
 // those that were spared, from which CELT predicts. To check a packet it needs nothing.
@@ -154,8 +147,7 @@ func (s *opusSilence) heard(packet []byte, pcm []float32) {
 		return
 	}
 	if s.told {
-		loudest := s.loudestOf(s.now)
-		*loudest = max(*loudest, s.now.Level)
+		s.loudest[s.now.Code] = max(s.loudest[s.now.Code], s.now.Level)
 	}
 	if s.run++; s.run <= silentFor || !within(pcm, silentPeak) {
 		return

@@ -12,7 +12,7 @@ import (
 )
 
 // callEncoder returns an encoder with the settings that browsers choose.
-func callEncoder(t *testing.T, app opus.Application, complexity, bitRate, channels int) *OpusEncoder {
+func callEncoder(t testing.TB, app opus.Application, complexity, bitRate, channels int) *OpusEncoder {
 	t.Helper()
 	enc, err := opus.NewEncoder(48000, channels, app)
 	if err != nil {
@@ -145,23 +145,18 @@ type listener struct {
 }
 
 func newListener(t *testing.T) *listener {
+	t.Helper()
 	dec, err := NewOpusDecoder()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return &listener{t, callEncoder(t, opus.AppVoIP, 3, 32000, 1), dec, rand.New(rand.NewPCG(1, 2))}
-}
-
-func (l *listener) packet(pcm []int16) []byte {
-	l.t.Helper()
-	return encodeOpus(l.t, l.enc, 1, func(int) []int16 { return pcm })[0]
 }
 
 // noise returns a packet of it.
 func (l *listener) noise(peak int) []byte {
+	l.t.Helper()
 	pcm := make([]int16, 960)
 	hiss(pcm, peak, l.rng)
-	return l.packet(pcm)
+	return encodeOpus(l.t, l.enc, 1, func(int) []int16 { return pcm })[0]
 }
 
 // play returns what is heard of a packet, and whether it was not decoded.
@@ -249,7 +244,7 @@ func TestBackgroundIsChecked(t *testing.T) {
 	l.enc = newListener(t).enc
 	for _, level := range []float32{0, 100, 0} {
 		l.settle(8)
-		l.dec.silence.loudest[0] = max(l.dec.silence.loudest[0], level)
+		l.dec.silence.loudest[opusframe.SILK] = max(l.dec.silence.loudest[opusframe.SILK], level)
 		skipped := 0
 		for range 2 * backgroundCheck {
 			if _, spare := l.play(loud); !spare {
@@ -270,7 +265,7 @@ func TestBackgroundIsChecked(t *testing.T) {
 
 func toldBySILK(packet []byte) bool {
 	l, ok := new(opusframe.Meter).Read(packet)
-	return ok && !l.CELT
+	return ok && l.Code == opusframe.SILK
 }
 
 func TestSilenceAllocatesNothing(t *testing.T) {

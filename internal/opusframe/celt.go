@@ -160,10 +160,10 @@ func (d *rangeDecoder) energies(e *energies, channels, count, long int) bool {
 	return true
 }
 
-// level returns how loud the louder channel is, in dB.
-func (e *energies) level(count int) float32 {
+// level returns how loud the louder of the channels is, in dB.
+func (e *energies) level(channels, count int) float32 {
 	loudest := 0.0
-	for c := range e {
+	for c := range channels {
 		sum := 0.0
 		for b, x := range e[c][:count] {
 			sum += math.Exp2(2 * float64(x+meanEnergy[b]))

@@ -1,10 +1,18 @@
 package opusframe
 
+// Code is what a packet is coded with.
+type Code int
+
+// The codes. What is above 8 kHz of hybrid mode does not count.
+const (
+	SILK Code = iota
+	CELT
+)
+
 // Loudness is how loud a packet says it is.
 type Loudness struct {
-	// CELT says that it is of CELT alone, else it is of SILK.
-	CELT bool
-	// Level is in dB. Only the difference to that of other packets of the same kind
+	Code Code
+	// Level is in dB. Only the difference to that of other packets of the same code
 	// means something.
 	Level float32
 	// Milliseconds is how long the packet is, 10 or 20.
@@ -27,14 +35,12 @@ func (m *Meter) Read(packet []byte) (l Loudness, ok bool) {
 	if len(packet) < 2 || packet[0]&several != 0 {
 		return l, false
 	}
-	config, channels := packet[0]>>3, 1
-	if packet[0]&stereo != 0 {
-		channels = 2
-	}
+	config, channels := packet[0]>>3, channels(packet[0])
 	long := int(config & 1)
-	l = Loudness{CELT: config >= celt, Milliseconds: 10 + 10*long}
+	l.Milliseconds = 10 + 10*long
 	d := newRangeDecoder(packet[1:])
-	if l.CELT {
+	if config >= celt {
+		l.Code = CELT
 		count := bands
 		if config < celt+4 {
 			count = narrowBands
@@ -42,7 +48,7 @@ func (m *Meter) Read(packet []byte) (l Loudness, ok bool) {
 		if config&2 == 0 || !d.energies(&m.energies, channels, count, long) {
 			return l, false
 		}
-		l.Level = m.energies.level(count)
+		l.Level = m.energies.level(channels, count)
 		return l, true
 	}
 	m.energies = energies{}               // as a decoder begins anew that comes back to CELT

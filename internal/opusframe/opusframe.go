@@ -10,3 +10,11 @@ const (
 	stereo   = 4
 	several  = 3 // bits that are not zero if there are several frames
 )
+
+// channels returns how many a packet has, by its first byte.
+func channels(first byte) int {
+	if first&stereo != 0 {
+		return 2
+	}
+	return 1
+}

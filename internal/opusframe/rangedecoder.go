@@ -80,12 +80,17 @@ func (d *rangeDecoder) symbol(m *model) int {
 	if i == 0 {
 		above = d.rng
 	}
+	d.take(below, above)
+	return i
+}
+
+// take narrows the range to what is from below on, and less than above.
+func (d *rangeDecoder) take(below, above uint32) {
 	d.val -= below
 	d.rng = above - below
 	if d.rng <= codeBottom {
 		d.normalise()
 	}
-	return i
 }
 
 // flag reads a bit that is set with a chance of 2^-shift.
@@ -129,15 +134,11 @@ func (d *rangeDecoder) laplace(zero, decay uint32) int {
 			low += width
 		}
 	}
-	high := min(low+width, all)
-	after := unit * (all - high)
-	d.val -= after
-	if low > 0 {
-		d.rng = unit * (high - low)
-	} else {
-		d.rng -= after
+	above := unit * (all - low)
+	if low == 0 {
+		above = d.rng
 	}
-	d.normalise()
+	d.take(unit*(all-min(low+width, all)), above)
 	return value
 }
 

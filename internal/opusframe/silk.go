@@ -20,10 +20,8 @@ const (
 // highest gain of its subframes, of stereo those of the middle channel. It reports
 // false where somebody speaks, or did before what is sent again with it.
 func (d *rangeDecoder) background(channels, subframes int) (gain int, ok bool) {
-	for range channels {
-		if active, redundant := d.flag(1), d.flag(1); active || redundant {
-			return 0, false
-		}
+	if active, redundant := d.activity(channels); active != [2]bool{} || redundant != [2]bool{} {
+		return 0, false
 	}
 	if channels == 2 {
 		d.weights(true)

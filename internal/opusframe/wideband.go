@@ -27,7 +27,7 @@ func Wideband(dst, packet []byte) ([]byte, bool) {
 	}
 	data, long := packet[1:], config&1
 	d := newRangeDecoder(data)
-	d.packet(packet[0]&stereo != 0, 2+2*int(long))
+	d.packet(channels(packet[0]), 2+2*int(long))
 	used := d.tell()
 	size := min((used+spareBits)/8, len(data))
 	// From 37 bits on there may be a frame of CELT for a transition.
@@ -39,15 +39,9 @@ func Wideband(dst, packet []byte) ([]byte, bool) {
 }
 
 // packet reads all of a packet: sections 4.2.3 to 4.2.6.
-func (d *rangeDecoder) packet(stereo bool, subframes int) {
-	var active, redundant [2]bool
-	channels := 1
-	if stereo {
-		channels = 2
-	}
-	for n := range channels {
-		active[n], redundant[n] = d.flag(1), d.flag(1)
-	}
+func (d *rangeDecoder) packet(channels, subframes int) {
+	active, redundant := d.activity(channels)
+	stereo := channels == 2
 	for n := range channels {
 		if !redundant[n] {
 			continue
@@ -62,6 +56,15 @@ func (d *rangeDecoder) packet(stereo bool, subframes int) {
 	if stereo && !alone {
 		d.frame(active[1], subframes)
 	}
+}
+
+// activity reads in which channels somebody speaks, and which have redundancy for the
+// packet before.
+func (d *rangeDecoder) activity(channels int) (active, redundant [2]bool) {
+	for n := range channels {
+		active[n], redundant[n] = d.flag(1), d.flag(1)
+	}
+	return active, redundant
 }
 
 // weights reads the prediction of the side channel, and whether it is all there
