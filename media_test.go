@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/Eyevinn/mp4ff/avc"
 )
 
 // movie is a decoded recording: grey pictures at a quarter of the size, and samples.
@@ -25,26 +27,37 @@ type movie struct {
 	pcm    []float64
 }
 
-// decode decodes a file with ffmpeg, which must find nothing wrong with it.
+// decode decodes a file with ffmpeg, which must find nothing wrong with it. All is
+// one run of it: to start one takes longer than to decode a short file.
 func decode(t testing.TB, file string, size image.Point) *movie {
 	t.Helper()
 	small := size.Div(4)
+	sound := filepath.Join(t.TempDir(), "sound")
 	video := ffmpeg(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
-		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-", "-map", "0:a", "-f", "s16le", sound)
 	checkColour(t, file)
-	m := &movie{t: t, size: small, pcm: decodeSound(t, file)}
+	audio, err := os.ReadFile(sound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &movie{t: t, size: small, pcm: heard(t, file, audio)}
 	for n := small.X * small.Y; len(video) >= n; video = video[n:] {
 		m.frames = append(m.frames, video[:n])
 	}
 	return m
 }
 
-// decodeSound returns the sound of a file without the samples before zero, which
-// the edit list hides from players: ffmpeg gives them times below zero, and all
-// that follows in one raw stream.
+// decodeSound returns the sound of a file.
 func decodeSound(t testing.TB, file string) (pcm []float64) {
 	t.Helper()
-	audio := ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-")
+	return heard(t, file, ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-"))
+}
+
+// heard returns the samples in audio, which ffmpeg decoded of a file, without those
+// before zero, which the edit list hides from players: ffmpeg gives them times below
+// zero, and all that follows in one raw stream.
+func heard(t testing.TB, file string, audio []byte) (pcm []float64) {
+	t.Helper()
 	pcm = make([]float64, 0, len(audio)/2) // hours are long
 	for ; len(audio) >= 2; audio = audio[2:] {
 		pcm = append(pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
@@ -58,7 +71,8 @@ func decodeSound(t testing.TB, file string) (pcm []float64) {
 }
 
 // checkColour checks that the file and the stream in it say alike what the canvas
-// is: BT.709 primaries and transfer, BT.601 matrix, limited range.
+// is: BT.709 primaries and transfer, BT.601 matrix, limited range, and chroma
+// samples that are between those of luma (ISO/IEC 14496-10 annex E.2.1).
 func checkColour(t testing.TB, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -68,12 +82,26 @@ func checkColour(t testing.TB, file string) {
 	if !bytes.Contains(data, []byte("colrnclx\x00\x01\x00\x01\x00\x06\x00")) {
 		t.Errorf("%s: no colr box with 1, 1, 6 and limited range", file)
 	}
-	stream := filepath.Join(t.TempDir(), "video.h264")
-	ffmpeg(t, "-i", file, "-map", "0:v", "-c", "copy", "-frames:v", "1", stream)
-	said := ffprobe(t, stream, "-show_entries", "stream=color_range,color_space,color_transfer,color_primaries,chroma_location")
-	if want := "tv,smpte170m,bt709,bt709,center"; said != want {
-		t.Errorf("%s: the stream says %s, want %s", file, said, want)
+	sps, err := avc.ParseSPSNALUnit(parameterSet(t, data), true)
+	if err != nil || sps.VUI == nil {
+		t.Fatalf("%s: the stream does not say its colour: %v", file, err)
 	}
+	v := sps.VUI
+	said := [...]uint{v.ColourPrimaries, v.TransferCharacteristics, v.MatrixCoefficients, v.ChromaSampleLocTypeTopField}
+	if said != [...]uint{1, 1, 6, 1} || v.VideoFullRangeFlag {
+		t.Errorf("%s: the stream says %d, full range %v", file, said, v.VideoFullRangeFlag)
+	}
+}
+
+// parameterSet returns the sequence parameter set in a file.
+func parameterSet(t testing.TB, data []byte) []byte {
+	t.Helper()
+	_, box, found := bytes.Cut(data, []byte("avcC"))
+	c, err := avc.DecodeAVCDecConfRec(box)
+	if !found || err != nil || len(c.SPSnalus) == 0 {
+		t.Fatalf("no parameter sets: %v", err)
+	}
+	return c.SPSnalus[0]
 }
 
 func ffmpeg(t testing.TB, args ...string) []byte {
