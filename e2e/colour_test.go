@@ -127,13 +127,18 @@ func lastFrame(t *testing.T, file, colours string) rgb {
 	_, err := fmt.Sscan(tags[0]+" "+tags[1], &img.size.X, &img.size.Y)
 	must(t, err)
 	t.Logf("%s: %s, taken for %s", filepath.Base(file), tags[2], colours)
-	img.pix = output(t, "ffmpeg", "-v", "error", "-i", file, "-map", "0:v",
-		"-vf", "scale=flags=accurate_rnd+full_chroma_int+bicubic:"+colours, "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
-	n := img.size.X * img.size.Y * 3
-	if len(img.pix) < n {
-		t.Fatalf("%s: %d bytes of pictures", file, len(img.pix))
+	img.pix = make([]byte, img.size.X*img.size.Y*3)
+	n := 0
+	ffmpeg(t, func(r io.Reader) error {
+		for ; ; n++ {
+			if _, err := io.ReadFull(r, img.pix); err != nil {
+				return ignoreEOF(err)
+			}
+		}
+	}, "-i", file, "-map", "0:v", "-vf", "scale=flags=accurate_rnd+full_chroma_int+bicubic:"+colours, "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+	if n == 0 {
+		t.Fatalf("%s has no pictures", file)
 	}
-	img.pix = img.pix[len(img.pix)-n:]
 	return img
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 var shots = flag.String("shots", "", "folder to leave pictures of the recordings in")
@@ -31,5 +32,20 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}
+	go watch()
 	return m.Run()
+}
+
+// watch tells when this process stood still, since what its simulated participants
+// should have sent then comes too late, and is missing in what is recorded.
+func watch() {
+	const interval, long = 20 * time.Millisecond, 300 * time.Millisecond
+	last := time.Now()
+	for range time.Tick(interval) {
+		now := time.Now()
+		if stood := now.Sub(last); stood > long {
+			fmt.Fprintf(os.Stderr, "%s: the process of the tests stood still for %v\n", now.UTC().Format(time.RFC3339Nano), stood)
+		}
+		last = now
+	}
 }

@@ -140,7 +140,7 @@ func (m *movie) listen() {
 	var first struct{ Packets []struct{ PTS int64 } }
 	m.probe(&first, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
 	var raw bytes.Buffer
-	m.ffmpeg(func(r io.Reader) error { _, err := raw.ReadFrom(r); return err },
+	ffmpeg(m.t, func(r io.Reader) error { _, err := raw.ReadFrom(r); return err },
 		"-i", m.file, "-map", "0:a", "-f", "s16le", "-")
 	for b := raw.Bytes(); len(b) >= 2; b = b[2:] {
 		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
@@ -151,9 +151,12 @@ func (m *movie) listen() {
 	m.pcm = m.pcm[-first.Packets[0].PTS:]
 }
 
-// ffmpeg decodes, in which there must be nothing to complain of.
-func (m *movie) ffmpeg(read func(io.Reader) error, args ...string) {
-	m.t.Helper()
+// ffmpeg decodes, in which there must be nothing to complain of. What is read is
+// better not kept: nothing in the process goes on while the runtime waits for a
+// buffer of 100 MB to be copied into a larger one, and what senders in it should
+// have sent in these seconds comes too late.
+func ffmpeg(t *testing.T, read func(io.Reader) error, args ...string) {
+	t.Helper()
 	cmd := exec.Command("ffmpeg", append([]string{"-v", "error", "-xerror", "-nostdin"}, args...)...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -162,11 +165,11 @@ func (m *movie) ffmpeg(read func(io.Reader) error, args ...string) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		m.t.Fatal(err)
+		t.Fatal(err)
 	}
 	err = read(bufio.NewReaderSize(out, 1<<20))
 	if err := errors.Join(err, cmd.Wait()); err != nil || errs.Len() > 0 {
-		m.t.Fatalf("ffmpeg: %v\n%s", err, errs.Bytes())
+		t.Fatalf("ffmpeg: %v\n%s", err, errs.Bytes())
 	}
 }
 
@@ -175,7 +178,7 @@ func (m *movie) frames() iter.Seq2[int, *image.YCbCr] {
 	return func(yield func(int, *image.YCbCr) bool) {
 		img := image.NewYCbCr(canvas, image.YCbCrSubsampleRatio420)
 		n, going := 0, true
-		m.ffmpeg(func(r io.Reader) error {
+		ffmpeg(m.t, func(r io.Reader) error {
 			for {
 				for _, plane := range [][]byte{img.Y, img.Cb, img.Cr} {
 					if _, err := io.ReadFull(r, plane); err != nil {
@@ -221,7 +224,7 @@ func (m *movie) shoot() {
 		return
 	}
 	name := filepath.Join(*shots, strings.ReplaceAll(m.t.Name(), "/", "_")+".png")
-	m.ffmpeg(func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err },
+	ffmpeg(m.t, func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err },
 		"-i", m.file, "-vf", "fps=1,scale=640:-1,tile=4x5", "-frames:v", "1", "-y", name)
 }
 
