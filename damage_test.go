@@ -10,6 +10,7 @@ import (
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/compositor"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 const (
@@ -151,7 +152,7 @@ func covered(w window, s callreel.Spans) bool {
 // planes returns the luma of all frames of a file.
 func planes(t *testing.T, file string, size image.Point) (frames [][]byte) {
 	t.Helper()
-	raw := ffmpeg(t, "-i", file, "-map", "0:v", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+	raw := ffmpegtest.Run(t, "-i", file, "-map", "0:v", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
 	n := size.X * size.Y
 	for ; len(raw) >= n*3/2; raw = raw[n*3/2:] {
 		frames = append(frames, raw[:n])

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 // disk fails from an operation on, for a time.
@@ -64,7 +65,7 @@ func (r *rig) account(res callreel.Result) {
 		}
 		gaps += c.Start - end
 		end = c.Start + c.Duration
-		ffmpeg(r.t, "-i", r.file(c), "-f", "null", "-")
+		ffmpegtest.Run(r.t, "-i", r.file(c), "-f", "null", "-")
 		if m := r.metadata(c); m.ChunkDocumentID != c.DocumentID {
 			r.t.Errorf("chunk %d: %+v", i, m)
 		}

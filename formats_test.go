@@ -11,6 +11,7 @@ import (
 
 	"github.com/callreel/callreel"
 	"github.com/callreel/callreel/ingest/replay"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 // laidOut is a depot with the spool of an earlier version; see testdata/README.md.
@@ -49,7 +50,7 @@ func TestOlderFormats(t *testing.T) {
 			for _, c := range res.Chunks {
 				m := &movie{t: t, pcm: decodeSound(t, d.file(c))}
 				beeps += len(m.beeps(650))
-				ffmpeg(t, "-i", d.file(c), "-f", "null", "-")
+				ffmpegtest.Run(t, "-i", d.file(c), "-f", "null", "-")
 			}
 			if n := int(res.Duration / time.Second); beeps < n-1 || beeps > n+2 { // a pause and a file may cut one in two
 				t.Errorf("%s: %d beeps in %v", res.ID, beeps, res.Duration)

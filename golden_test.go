@@ -18,6 +18,7 @@ import (
 	"github.com/callreel/callreel/ingest"
 	"github.com/callreel/callreel/ingest/replay"
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 	"github.com/callreel/callreel/internal/simulate"
 	"github.com/callreel/callreel/storage"
 )
@@ -113,7 +114,7 @@ func (c *composition) look(file string, size image.Point) {
 	if size.X > 640 { // which is enough to read them
 		size = size.Div(3)
 	}
-	raw := ffmpeg(c.t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", size.X, size.Y),
+	raw := ffmpegtest.Run(c.t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", size.X, size.Y),
 		"-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
 	r := image.Rectangle{Max: size}
 	for n := size.X * size.Y * 3 / 2; len(raw) >= n; raw = raw[n:] {

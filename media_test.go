@@ -11,12 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 // movie is a decoded recording: grey pictures at a quarter of the size, and samples.
@@ -33,7 +35,7 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 	t.Helper()
 	small := size.Div(4)
 	sound := filepath.Join(t.TempDir(), "sound")
-	video := ffmpeg(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
+	video := ffmpegtest.Run(t, "-i", file, "-map", "0:v", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", small.X, small.Y),
 		"-pix_fmt", "gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-", "-map", "0:a", "-f", "s16le", sound)
 	checkColour(t, file)
 	audio, err := os.ReadFile(sound)
@@ -50,24 +52,40 @@ func decode(t testing.TB, file string, size image.Point) *movie {
 // decodeSound returns the sound of a file.
 func decodeSound(t testing.TB, file string) (pcm []float64) {
 	t.Helper()
-	return heard(t, file, ffmpeg(t, "-i", file, "-map", "0:a", "-f", "s16le", "-"))
+	return heard(t, file, ffmpegtest.Run(t, "-i", file, "-map", "0:a", "-f", "s16le", "-"))
 }
 
 // heard returns the samples in audio, which ffmpeg decoded of a file, without those
-// before zero, which the edit list hides from players: ffmpeg gives them times below
-// zero, and all that follows in one raw stream.
+// that the edit list hides from players (ISO/IEC 14496-12, 8.6.6): ffmpeg gives them
+// times below zero, and all that follows in one raw stream.
 func heard(t testing.TB, file string, audio []byte) (pcm []float64) {
 	t.Helper()
 	pcm = make([]float64, 0, len(audio)/2) // hours are long
 	for ; len(audio) >= 2; audio = audio[2:] {
 		pcm = append(pcm, float64(int16(binary.LittleEndian.Uint16(audio)))/32768)
 	}
-	first := ffprobe(t, file, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
-	pts, err := strconv.Atoi(strings.Trim(first, ","))
-	if err != nil || pts > 0 {
-		t.Fatalf("first audio packet at %q", first)
+	return pcm[hiddenSamples(t, file):]
+}
+
+// hiddenSamples returns how many samples of the sound the edit list of a file hides.
+func hiddenSamples(t testing.TB, file string) int64 {
+	t.Helper()
+	r, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return pcm[-pts:]
+	defer func() { _ = r.Close() }()
+	f, err := mp4.DecodeFile(r, mp4.WithDecodeMode(mp4.DecModeLazyMdat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trak := range f.Init.Moov.Traks {
+		if trak.Mdia.Hdlr.HandlerType == "soun" && trak.Edts != nil {
+			return trak.Edts.Elst[0].Entries[0].MediaTime
+		}
+	}
+	t.Fatalf("%s: the sound has no edit list", file)
+	return 0
 }
 
 // checkColour checks that the file and the stream in it say alike what the canvas
@@ -102,17 +120,6 @@ func parameterSet(t testing.TB, data []byte) []byte {
 		t.Fatalf("no parameter sets: %v", err)
 	}
 	return c.SPSnalus[0]
-}
-
-func ffmpeg(t testing.TB, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command("ffmpeg", append([]string{"-nostdin", "-v", "warning", "-xerror"}, args...)...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil || errs.Len() > 0 {
-		t.Fatalf("ffmpeg: %v\n%s", err, errs.String())
-	}
-	return out.Bytes()
 }
 
 func ffprobe(t testing.TB, file string, args ...string) string {

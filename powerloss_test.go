@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 	"github.com/callreel/callreel/muxer"
 )
 
@@ -279,7 +280,7 @@ func (m platter) recovered(t *testing.T, store string) error {
 			return fmt.Errorf("%s has other media than was written", name)
 		}
 		if rand.IntN(50) == 0 {
-			ffmpeg(t, "-i", filepath.Join(store, name), "-f", "null", "-")
+			ffmpegtest.Run(t, "-i", filepath.Join(store, name), "-f", "null", "-")
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 // rareFormat is one that no browser sends, though a codec has it.
@@ -98,7 +99,7 @@ func TestRareFormats(t *testing.T) {
 	}
 	s := besiege(t, callreel.Limits{}, assaults)
 	s.audible()
-	frame := ffmpeg(t, "-i", s.file, "-vf", "select=eq(n\\,40)", "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+	frame := ffmpegtest.Run(t, "-i", s.file, "-vf", "select=eq(n\\,40)", "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
 	for i, f := range shown {
 		got := track(t, s.res.Report, f.name, "video")
 		if got.DecodeErrors > 0 || got.Decoded < 40 {

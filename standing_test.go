@@ -16,6 +16,7 @@ import (
 
 	"github.com/Eyevinn/mp4ff/avc"
 
+	"github.com/callreel/callreel/internal/ffmpegtest"
 	"github.com/callreel/callreel/internal/timebase"
 	"github.com/callreel/callreel/muxer"
 )
@@ -200,8 +201,8 @@ func (c *standingCase) check(t *testing.T, file string, length int64) (frames []
 	}
 	slices.Sort(shown)
 	stream := filepath.Join(t.TempDir(), "video.h264")
-	raw := []byte(run(t, "ffmpeg", "-nostdin", "-v", "warning", "-xerror", "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo", "-",
-		"-map", "0:v", "-c", "copy", "-bsf:v", "h264_mp4toannexb,filter_units=pass_types=1|5|7|8", "-f", "h264", stream))
+	raw := ffmpegtest.Run(t, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo", "-",
+		"-map", "0:v", "-c", "copy", "-bsf:v", "h264_mp4toannexb,filter_units=pass_types=1|5|7|8", "-f", "h264", stream)
 	checkNumbers(t, stream)
 	const size = 320 * 192 * 3 / 2
 	if len(raw) != len(shown)*size {

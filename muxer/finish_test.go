@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 // unfinished is a chunk as a crash leaves it, and where its fragments end.
@@ -105,7 +107,7 @@ func TestFinishIsFinal(t *testing.T) {
 			t.Errorf("%+v, then %+v", first, second)
 		}
 		checkEnds(t, f.data, first.Duration)
-		tool(t, "ffmpeg", "-xerror", "-i", save(t, f.data), "-f", "null", "-")
+		ffmpegtest.Run(t, "-i", save(t, f.data), "-f", "null", "-")
 	}
 	_, whole := record(t, s)
 	once := slices.Clone(whole[0].data)
@@ -148,7 +150,7 @@ func TestDamaged(t *testing.T) {
 // TestUnfinishedPlays plays what a crash leaves without recovery.
 func TestUnfinishedPlays(t *testing.T) {
 	data, ends := unfinished(t, bframes(t, 0))
-	tool(t, "ffmpeg", "-xerror", "-i", save(t, data), "-f", "null", "-")
+	ffmpegtest.Run(t, "-i", save(t, data), "-f", "null", "-")
 	if len(ends) != 4 {
 		t.Errorf("%d fragments of 2 s in %d s", len(ends), seconds)
 	}
@@ -159,7 +161,7 @@ func TestSeek(t *testing.T) {
 	_, fs := record(t, bframes(t, 3))
 	name := save(t, fs[0].data)
 	picture := func(args ...string) []byte {
-		return tool(t, "ffmpeg", append(args, "-map", "0:v", "-frames:v", "1", "-f", "rawvideo", "-")...)
+		return ffmpegtest.Run(t, append(args, "-map", "0:v", "-frames:v", "1", "-f", "rawvideo", "-")...)
 	}
 	got := picture("-ss", "6.5", "-i", name)
 	want := picture("-i", name, "-vf", "select=gte(t\\,6.5)")

@@ -229,15 +229,15 @@ func save(t testing.TB, data []byte) string {
 	return name
 }
 
-// tool runs ffmpeg or ffprobe, which must not complain, and returns its output.
-func tool(t testing.TB, name string, args ...string) []byte {
+// ffprobe runs it, which must not complain, and returns its output.
+func ffprobe(t testing.TB, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command(name, append([]string{"-v", "warning"}, args...)...)
+	cmd := exec.Command("ffprobe", append([]string{"-v", "warning"}, args...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil || stderr.Len() > 0 {
-		t.Fatalf("%s %v: %v: %s", name, args, err, stderr.String())
+		t.Fatalf("ffprobe %v: %v: %s", args, err, stderr.String())
 	}
 	return out
 }

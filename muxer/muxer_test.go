@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/callreel/callreel/internal/ffmpegtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -29,7 +31,7 @@ type packet struct {
 
 func probe(t *testing.T, data []byte) []packet {
 	t.Helper()
-	out := tool(t, "ffprobe", "-show_entries", "packet=stream_index,pts,flags", "-of", "csv=p=0", save(t, data))
+	out := ffprobe(t, "-show_entries", "packet=stream_index,pts,flags", "-of", "csv=p=0", save(t, data))
 	var packets []packet
 	for line := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSpace(line), ",")
@@ -58,7 +60,7 @@ func TestChunks(t *testing.T) {
 						t.Errorf("chunk %d: %+v, %d bytes, closed %v", i, c, len(fs[i].data), fs[i].closed)
 					}
 					checkGrid(t, fs[i].data, c.End-c.Start)
-					tool(t, "ffmpeg", "-xerror", "-i", save(t, fs[i].data), "-f", "null", "-")
+					ffmpegtest.Run(t, "-i", save(t, fs[i].data), "-f", "null", "-")
 				}
 			})
 		}
@@ -101,7 +103,7 @@ func checkGrid(t *testing.T, data []byte, duration int64) {
 // durations of samples add up to; of packets ffprobe only knows 1024.
 func checkEnds(t *testing.T, data []byte, duration int64) {
 	t.Helper()
-	out := tool(t, "ffprobe", "-show_entries", "stream=codec_type,start_pts,duration_ts", "-of", "csv=p=0", save(t, data))
+	out := ffprobe(t, "-show_entries", "stream=codec_type,start_pts,duration_ts", "-of", "csv=p=0", save(t, data))
 	for line := range strings.Lines(string(out)) {
 		var start, length int64
 		kind, rest, _ := strings.Cut(strings.TrimSpace(line), ",")
@@ -127,7 +129,7 @@ func decodeAudio(t *testing.T, data []byte) []byte {
 		t.Fatal(err)
 	}
 	e := file.Moov.Traks[len(file.Moov.Traks)-1].Edts.Elst[0].Entries[0]
-	pcm := tool(t, "ffmpeg", "-ignore_editlist", "1", "-i", save(t, data), "-map", "0:a", "-f", "f32le", "-c:a", "pcm_f32le", "-")
+	pcm := ffmpegtest.Run(t, "-ignore_editlist", "1", "-i", save(t, data), "-map", "0:a", "-f", "f32le", "-c:a", "pcm_f32le", "-")
 	from, n := int(e.MediaTime)*4, int(e.SegmentDuration)/3*4
 	if len(pcm) < from+n {
 		t.Fatalf("%d bytes of sound, the edit list wants %d from %d", len(pcm), n, from)
@@ -259,7 +261,7 @@ func TestSameBytes(t *testing.T) {
 			t.Errorf("chunk %d differs", i)
 		}
 	}
-	out := tool(t, "ffprobe", "-show_entries", "format_tags=creation_time", "-of", "csv=p=0", save(t, a[0].data))
+	out := ffprobe(t, "-show_entries", "format_tags=creation_time", "-of", "csv=p=0", save(t, a[0].data))
 	if got := strings.TrimSpace(string(out)); got != "2026-01-02T03:04:05.000000Z" {
 		t.Errorf("created %q", got)
 	}
@@ -561,7 +563,7 @@ func TestShort(t *testing.T) {
 	if !errors.Is(err, ErrShort) || len(chunks) != 1 || chunks[0].End != s.end {
 		t.Errorf("%v, %+v", err, chunks)
 	}
-	tool(t, "ffmpeg", "-i", save(t, fs[0].data), "-f", "null", "-")
+	ffmpegtest.Run(t, "-i", save(t, fs[0].data), "-f", "null", "-")
 	if _, err := m.Close(s.end); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed twice: %v", err)
 	}

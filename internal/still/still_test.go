@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
-	"os/exec"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/Eyevinn/mp4ff/avc"
 
 	"github.com/callreel/callreel/internal/codec"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 	"github.com/callreel/callreel/internal/still"
 )
 
@@ -183,15 +185,14 @@ func (s *stream) decode(t *testing.T, units [][]byte) (frames [][]byte) {
 	for _, u := range units {
 		all = append(all, avc.ConvertSampleToByteStream(bytes.Clone(u))...)
 	}
-	cmd := exec.Command("ffmpeg", "-v", "warning", "-xerror", "-probesize", "100M", "-f", "h264", "-framerate", "8", "-i", "-", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
-	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(all), &out, &errs
-	if err := cmd.Run(); err != nil || errs.Len() > 0 {
-		t.Fatalf("ffmpeg: %v\n%s", err, errs.String())
+	file := filepath.Join(t.TempDir(), "stream.h264")
+	if err := os.WriteFile(file, all, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	raw := ffmpegtest.Run(t, "-probesize", "100M", "-f", "h264", "-framerate", "8", "-i", file, "-fps_mode", "passthrough", "-f", "rawvideo", "-")
 	n := s.size.X * s.size.Y * 3 / 2
-	for b := out.Bytes(); len(b) >= n; b = b[n:] {
-		frames = append(frames, b[:n])
+	for ; len(raw) >= n; raw = raw[n:] {
+		frames = append(frames, raw[:n])
 	}
 	if len(frames) != len(units) {
 		t.Fatalf("%d frames of %d units", len(frames), len(units))
