@@ -17,7 +17,10 @@ import (
 // and the report says what is missing.
 func TestLoss(t *testing.T) {
 	for _, codec := range []string{"vp8", "h264"} {
-		t.Run(codec, func(t *testing.T) { testLoss(t, codec) })
+		t.Run(codec, func(t *testing.T) {
+			t.Parallel()
+			testLoss(t, codec)
+		})
 	}
 }
 

@@ -40,9 +40,10 @@ type movie struct {
 func open(t *testing.T, file string) *movie {
 	t.Helper()
 	m := &movie{t: t, file: file}
-	m.checkFormat()
-	m.checkGrid()
-	m.listen()
+	said := m.probe()
+	m.checkFormat(said)
+	m.checkGrid(said)
+	m.listen(said)
 	if length := m.length(); (length - m.heard()).Abs() > frameTime {
 		t.Errorf("%v of video and %v of audio", length, m.heard())
 	}
@@ -57,37 +58,46 @@ func (m *movie) length() time.Duration { return time.Duration(m.n) * frameTime }
 // heard returns how long the audio is.
 func (m *movie) heard() time.Duration { return m.pcm.length() }
 
-// probe returns what ffprobe prints as JSON, in which it must find no fault.
-func (m *movie) probe(into any, args ...string) {
+// probed is what ffprobe says of a file.
+type probed struct {
+	Streams []struct {
+		CodecName   string `json:"codec_name"`
+		Profile     string
+		Width       int
+		Height      int
+		PixelFormat string `json:"pix_fmt"`
+		FrameRate   string `json:"avg_frame_rate"`
+		SampleRate  string `json:"sample_rate"`
+		Channels    int
+		TimeBase    string `json:"time_base"`
+	}
+	Packets []struct {
+		Stream   int `json:"stream_index"`
+		PTS      int64
+		Duration int64
+	}
+}
+
+// probe asks ffprobe, which must find no fault. It is run once, as to start it
+// takes longer than all that it does.
+func (m *movie) probe() (got probed) {
 	m.t.Helper()
-	cmd := exec.Command("ffprobe", append(append([]string{"-v", "error", "-of", "json"}, args...), m.file)...)
+	cmd := exec.Command("ffprobe", "-v", "error", "-of", "json", "-show_streams", "-show_entries", "packet=stream_index,pts,duration", m.file)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil || errs.Len() > 0 {
 		m.t.Fatalf("ffprobe: %v\n%s", err, errs.Bytes())
 	}
-	if err := json.Unmarshal(out, into); err != nil {
+	if err := json.Unmarshal(out, &got); err != nil {
 		m.t.Fatal(err)
 	}
+	return got
 }
 
 // checkFormat checks what the streams are.
-func (m *movie) checkFormat() {
+func (m *movie) checkFormat(got probed) {
 	m.t.Helper()
-	var got struct {
-		Streams []struct {
-			CodecName   string `json:"codec_name"`
-			Profile     string
-			Width       int
-			Height      int
-			PixelFormat string `json:"pix_fmt"`
-			FrameRate   string `json:"avg_frame_rate"`
-			SampleRate  string `json:"sample_rate"`
-			Channels    int
-		}
-	}
-	m.probe(&got, "-show_streams")
 	if len(got.Streams) != 2 {
 		m.t.Fatalf("%d streams", len(got.Streams))
 	}
@@ -102,30 +112,23 @@ func (m *movie) checkFormat() {
 }
 
 // checkGrid checks that frame n is shown at n/8 s exactly, and counts them.
-func (m *movie) checkGrid() {
+func (m *movie) checkGrid(got probed) {
 	m.t.Helper()
-	var got struct {
-		Packets []struct {
-			PTS      int64
-			Duration int64
-		}
-		Streams []struct {
-			TimeBase string `json:"time_base"`
-		}
-	}
-	m.probe(&got, "-select_streams", "v", "-show_entries", "packet=pts,duration:stream=time_base")
 	ticks, err := strconv.ParseInt(strings.TrimPrefix(got.Streams[0].TimeBase, "1/"), 10, 64)
 	if err != nil || ticks%frameRate != 0 {
 		m.t.Fatalf("time base %s", got.Streams[0].TimeBase)
 	}
 	seen := make(map[int64]bool)
 	for _, p := range got.Packets {
+		if p.Stream != 0 {
+			continue
+		}
 		if p.PTS%(ticks/frameRate) != 0 || p.Duration != ticks/frameRate {
 			m.t.Errorf("a frame at %d/%d s for %d", p.PTS, ticks, p.Duration)
 		}
 		seen[p.PTS/(ticks/frameRate)] = true
+		m.n++
 	}
-	m.n = len(got.Packets)
 	for n := range m.n {
 		if !seen[int64(n)] {
 			m.t.Errorf("no frame at %d/8 s", n)
@@ -135,20 +138,25 @@ func (m *movie) checkGrid() {
 
 // listen decodes the sound. FFmpeg gives what the edit list hides at the begin
 // times below zero; that is dropped.
-func (m *movie) listen() {
+func (m *movie) listen(got probed) {
 	m.t.Helper()
-	var first struct{ Packets []struct{ PTS int64 } }
-	m.probe(&first, "-select_streams", "a", "-read_intervals", "%+#1", "-show_entries", "packet=pts")
 	var raw bytes.Buffer
 	ffmpeg(m.t, func(r io.Reader) error { _, err := raw.ReadFrom(r); return err },
 		"-i", m.file, "-map", "0:a", "-f", "s16le", "-")
 	for b := raw.Bytes(); len(b) >= 2; b = b[2:] {
 		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
 	}
-	if len(first.Packets) == 0 || first.Packets[0].PTS > 0 || -first.Packets[0].PTS > int64(len(m.pcm)) {
-		m.t.Fatalf("first packets of sound: %v", first.Packets)
+	for _, p := range got.Packets {
+		if p.Stream != 1 {
+			continue
+		}
+		if p.PTS > 0 || -p.PTS > int64(len(m.pcm)) {
+			m.t.Fatalf("the first packet of sound is at %d", p.PTS)
+		}
+		m.pcm = m.pcm[-p.PTS:]
+		return
 	}
-	m.pcm = m.pcm[-first.Packets[0].PTS:]
+	m.t.Fatal("there is no sound")
 }
 
 // ffmpeg decodes, in which there must be nothing to complain of. What is read is

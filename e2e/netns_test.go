@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,6 +19,9 @@ type network struct {
 	at   netip.Addr // in the namespace
 }
 
+// networks counts those of this process, of which four can be at a time.
+var networks atomic.Uint32
+
 // newNetwork makes a network. Only root may.
 func newNetwork(t *testing.T) *network {
 	t.Helper()
@@ -29,7 +33,7 @@ func newNetwork(t *testing.T) *network {
 			t.Skip("iproute2 and nftables make the network: ", err)
 		}
 	}
-	id := os.Getpid()
+	id := os.Getpid()<<2 + int(networks.Add(1))%4
 	here := netip.AddrFrom4([4]byte{10, 213, byte(id >> 6), byte(id<<2) | 1})
 	n := &network{t: t, name: fmt.Sprint("callreel-", id), here: netip.PrefixFrom(here, 30), at: here.Next()}
 	if out, err := exec.Command("ip", "netns", "add", n.name).CombinedOutput(); err != nil {
