@@ -10,9 +10,9 @@ import (
 const maxScalers = 64
 
 // Scaler scales pictures, in the quickest way that is exact to a fraction of a pixel:
-// to 3/4, 1/2 and 1/4 with libyuv (areas), otherwise bicubically, where it can be with
-// vector code of our own, which takes a fifth of libswscale's time, and where not
-// with libswscale. The zero value is ready to use.
+// to 3/4, 1/2 and 1/4 by areas, with libyuv and vector code of our own, otherwise
+// bicubically, where it can be with vector code of our own, which takes a fifth of
+// libswscale's time, and where not with libswscale. The zero value is ready to use.
 type Scaler struct {
 	filters  map[sizes]*polyphase
 	contexts map[sizes]swsContext

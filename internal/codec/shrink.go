@@ -33,8 +33,12 @@ func quick(src, dst image.Point) bool {
 	return false
 }
 
-// shrink scales with libyuv, which writes nothing beyond a row.
+// shrink scales to 3/4, 1/2 or 1/4: with libyuv, which writes nothing beyond a row,
+// unless there is something quicker.
 func shrink(dst, src *image.YCbCr) error {
+	if threeQuarters(dst, src) {
+		return nil
+	}
 	sy, su, sv := planes(src)
 	dy, du, dv := planes(dst)
 	rc := C.cr_shrink(sy, su, sv, C.int(src.YStride), C.int(src.CStride), C.int(src.Rect.Dx()), C.int(src.Rect.Dy()),
