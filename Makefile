@@ -38,7 +38,7 @@ demo: build ## record a simulated call over WebRTC into callreel-demo.mp4
 test: setup-tests ## run all tests; all but the long ones and those with browsers under the race detector
 	@status=0; \
 	[ "$${CI:-}" != true ] || scripts/fuzz.sh 5s || status=1; \
-	$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 -parallel 3 ./e2e/..." "-timeout 20m -race -skip $(long) $(unit)" || status=1; \
+	$(GO) run ./scripts/gotest "-timeout 15m -run $(long) . ./internal/resample" "-timeout 15m -p 1 -parallel 3 ./e2e/..." "-timeout 20m -p 3 -race -skip $(long) $(unit)" || status=1; \
 	exit $$status
 
 chaos: setup-tests ## kill a recording server KILLS (200) times, and see what is lost
