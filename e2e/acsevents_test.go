@@ -41,7 +41,7 @@ func TestReadmeProgram(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(a.dir, "record.mjs"), []byte(text), 0o600))
 
 		guests := exec.CommandContext(t.Context(), program, "simulate", "--to", s.url, "--data", s.data, "--call", "room-1",
-			"--participants", "2", "--codec", "vp8", "--fps", "15", "--for", "15s")
+			"--participants", "2", "--codec", "vp8", "--fps", "15", "--for", "0s")
 		guests.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(s.dir, "ca.pem"))
 		must(t, guests.Start())
 		s.await("room-1", 4)
@@ -49,6 +49,7 @@ func TestReadmeProgram(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Fatalf("%v\n%s", err, out)
 		}
+		must(t, guests.Process.Signal(os.Interrupt)) // the program takes its time to begin
 		must(t, guests.Wait())
 		files, err := filepath.Glob(filepath.Join(a.dir, "*.mp4"))
 		must(t, err)
