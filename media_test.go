@@ -8,10 +8,8 @@ import (
 	"math"
 	"math/cmplx"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -80,11 +78,32 @@ func hiddenSamples(t testing.TB, file string) int64 {
 		t.Fatal(err)
 	}
 	for _, trak := range f.Init.Moov.Traks {
-		if trak.Mdia.Hdlr.HandlerType == "soun" && trak.Edts != nil {
-			return trak.Edts.Elst[0].Entries[0].MediaTime
+		if trak.Mdia.Hdlr.HandlerType != "soun" || trak.Edts == nil {
+			continue
 		}
+		n := trak.Edts.Elst[0].Entries[0].MediaTime - firstDecodeTime(t, f, trak.Tkhd.TrackID)
+		if n < 0 {
+			t.Fatalf("%s: the sound begins %d samples late", file, -n)
+		}
+		return n
 	}
 	t.Fatalf("%s: the sound has no edit list", file)
+	return 0
+}
+
+// firstDecodeTime returns where the first fragment of a track begins.
+func firstDecodeTime(t testing.TB, f *mp4.File, track uint32) int64 {
+	t.Helper()
+	for _, segment := range f.Segments {
+		for _, fragment := range segment.Fragments {
+			for _, traf := range fragment.Moof.Trafs {
+				if traf.Tfhd.TrackID == track {
+					return int64(traf.Tfdt.BaseMediaDecodeTime())
+				}
+			}
+		}
+	}
+	t.Fatalf("track %d has no fragments", track)
 	return 0
 }
 
@@ -120,15 +139,6 @@ func parameterSet(t testing.TB, data []byte) []byte {
 		t.Fatalf("no parameter sets: %v", err)
 	}
 	return c.SPSnalus[0]
-}
-
-func ffprobe(t testing.TB, file string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command("ffprobe", append([]string{"-v", "error", "-of", "csv=p=0"}, append(args, file)...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("ffprobe: %v\n%s", err, out)
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // grey returns the mean luma near the middle of a tile (in full-size pixels) of

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/callreel/callreel"
+	"github.com/callreel/callreel/internal/ffmpegtest"
 	"github.com/callreel/callreel/storage"
 )
 
@@ -90,7 +91,7 @@ func onBusyMachine(t *testing.T, length time.Duration, loads ...load) *busyMachi
 // that the ladder left out it has none. None is longer than half a second.
 func everyFrame(t *testing.T, file string, pictures [][]byte, frames int) (all [][]byte) {
 	t.Helper()
-	times := strings.Fields(ffprobe(t, file, "-select_streams", "v", "-show_entries", "frame=pts_time"))
+	times := strings.Fields(ffmpegtest.Probe(t, "-select_streams", "v", "-show_entries", "frame=pts_time", file))
 	if len(times) != len(pictures) {
 		t.Fatalf("%d pictures, %d times", len(pictures), len(times))
 	}
@@ -107,7 +108,7 @@ func everyFrame(t *testing.T, file string, pictures [][]byte, frames int) (all [
 			all = append(all, pictures[i-1])
 		}
 	}
-	length, err := strconv.ParseFloat(strings.Trim(ffprobe(t, file, "-select_streams", "v", "-show_entries", "stream=duration"), ","), 64)
+	length, err := strconv.ParseFloat(strings.Trim(ffmpegtest.Probe(t, "-select_streams", "v", "-show_entries", "stream=duration", file), ","), 64)
 	if want := float64(frames) / 8; err != nil || math.Abs(length-want) > 0.001 {
 		t.Errorf("the video lasts %v s, want %v", length, want)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -181,7 +180,7 @@ func greyOf(n int) uint8 { return uint8(30 + n*37%160) }
 // each as often as it is shown.
 func (c *standingCase) check(t *testing.T, file string, length int64) (frames [][]byte) {
 	t.Helper()
-	packets := strings.Fields(run(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts,dts,flags", "-of", "csv=p=0", file))
+	packets := strings.Fields(ffmpegtest.Probe(t, "-select_streams", "v", "-show_entries", "packet=pts,dts,flags", file))
 	var shown []int64
 	last, since := int64(-1<<62), int64(0)
 	for i, p := range packets {
@@ -248,17 +247,6 @@ func number(t *testing.T, s string) int64 {
 		t.Fatal(err)
 	}
 	return n
-}
-
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil || errs.Len() > 0 {
-		t.Fatalf("%s: %v\n%s", name, err, errs.String())
-	}
-	return out.String()
 }
 
 // checkNumbers checks that key frames next to each other have different numbers

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -227,17 +226,4 @@ func save(t testing.TB, data []byte) string {
 		t.Fatal(err)
 	}
 	return name
-}
-
-// ffprobe runs it, which must not complain, and returns its output.
-func ffprobe(t testing.TB, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command("ffprobe", append([]string{"-v", "warning"}, args...)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil || stderr.Len() > 0 {
-		t.Fatalf("ffprobe %v: %v: %s", args, err, stderr.String())
-	}
-	return out
 }

@@ -31,9 +31,9 @@ type packet struct {
 
 func probe(t *testing.T, data []byte) []packet {
 	t.Helper()
-	out := ffprobe(t, "-show_entries", "packet=stream_index,pts,flags", "-of", "csv=p=0", save(t, data))
+	out := ffmpegtest.Probe(t, "-show_entries", "packet=stream_index,pts,flags", save(t, data))
 	var packets []packet
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		f := strings.Split(strings.TrimSpace(line), ",")
 		stream, err1 := strconv.Atoi(f[0])
 		pts, err2 := strconv.ParseInt(f[1], 10, 64)
@@ -103,8 +103,8 @@ func checkGrid(t *testing.T, data []byte, duration int64) {
 // durations of samples add up to; of packets ffprobe only knows 1024.
 func checkEnds(t *testing.T, data []byte, duration int64) {
 	t.Helper()
-	out := ffprobe(t, "-show_entries", "stream=codec_type,start_pts,duration_ts", "-of", "csv=p=0", save(t, data))
-	for line := range strings.Lines(string(out)) {
+	out := ffmpegtest.Probe(t, "-show_entries", "stream=codec_type,start_pts,duration_ts", save(t, data))
+	for line := range strings.Lines(out) {
 		var start, length int64
 		kind, rest, _ := strings.Cut(strings.TrimSpace(line), ",")
 		if _, err := fmt.Sscanf(rest, "%d,%d", &start, &length); err != nil {
@@ -261,8 +261,7 @@ func TestSameBytes(t *testing.T) {
 			t.Errorf("chunk %d differs", i)
 		}
 	}
-	out := ffprobe(t, "-show_entries", "format_tags=creation_time", "-of", "csv=p=0", save(t, a[0].data))
-	if got := strings.TrimSpace(string(out)); got != "2026-01-02T03:04:05.000000Z" {
+	if got := ffmpegtest.Probe(t, "-show_entries", "format_tags=creation_time", save(t, a[0].data)); got != "2026-01-02T03:04:05.000000Z" {
 		t.Errorf("created %q", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,19 @@ func Run(t testing.TB, args ...string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// Probe runs ffprobe, which must find nothing wrong, and returns what it prints: a line
+// for each entry asked for, with commas.
+func Probe(t testing.TB, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("ffprobe", append([]string{"-v", "warning", "-of", "csv=p=0"}, args...)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil || errs.Len() > 0 {
+		t.Fatalf("ffprobe %v: %v\n%s", args, err, errs.String())
+	}
+	return strings.TrimSpace(out.String())
 }
 
 // mapped maps all of a file until the test ends.
