@@ -2,11 +2,8 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,17 +28,9 @@ func (c *chaos) fetch(t *testing.T, chunk client.Chunk) *movie {
 	if err != nil || n != chunk.Bytes || len(report.Problems) > 0 || len(report.Tracks) != 2 {
 		t.Fatalf("%d bytes of %d: %+v, %v", n, chunk.Bytes, report, err)
 	}
-	var errs, sound bytes.Buffer
 	frames := m.file + ".frames"
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-nostdin", "-i", m.file,
+	ffmpeg(t, m.readSound, "-i", m.file,
 		"-map", "0:v", "-fps_mode", "passthrough", "-f", "framecrc", frames, "-map", "0:a", "-f", "s16le", "-")
-	cmd.Stdout, cmd.Stderr = &sound, &errs
-	if err := cmd.Run(); err != nil || errs.Len() > 0 {
-		t.Fatalf("%s: ffmpeg: %v\n%s", chunk.DocumentID, err, errs.Bytes())
-	}
-	for b := sound.Bytes(); len(b) >= 2; b = b[2:] {
-		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
-	}
 	for _, track := range report.Tracks {
 		switch {
 		case track.Kind == "video":

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -120,7 +119,7 @@ type rgb struct {
 // scale has them.
 func lastFrame(t *testing.T, file, colours string) rgb {
 	t.Helper()
-	said := output(t, "ffprobe", "-v", "error", "-select_streams", "v", "-read_intervals", "%+#1",
+	said := ffprobe(t, "-select_streams", "v", "-read_intervals", "%+#1",
 		"-show_entries", "frame=width,height,color_range,color_space", "-of", "csv=p=0", file)
 	img := rgb{}
 	tags := strings.SplitN(strings.TrimSpace(string(said)), ",", 3)
@@ -140,18 +139,6 @@ func lastFrame(t *testing.T, file, colours string) rgb {
 		t.Fatalf("%s has no pictures", file)
 	}
 	return img
-}
-
-func output(t *testing.T, name string, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil || errs.Len() > 0 {
-		t.Fatalf("%s: %v\n%s", name, err, errs.Bytes())
-	}
-	return out
 }
 
 // patches returns the mean colours in the middle of the patches in a part of the

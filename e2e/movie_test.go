@@ -82,17 +82,22 @@ type probed struct {
 // takes longer than all that it does.
 func (m *movie) probe() (got probed) {
 	m.t.Helper()
-	cmd := exec.Command("ffprobe", "-v", "error", "-of", "json", "-show_streams", "-show_entries", "packet=stream_index,pts,duration", m.file)
+	out := ffprobe(m.t, "-of", "json", "-show_streams", "-show_entries", "packet=stream_index,pts,duration", m.file)
+	must(m.t, json.Unmarshal(out, &got))
+	return got
+}
+
+// ffprobe returns what it prints. It must find no fault.
+func ffprobe(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("ffprobe", append([]string{"-v", "error"}, args...)...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil || errs.Len() > 0 {
-		m.t.Fatalf("ffprobe: %v\n%s", err, errs.Bytes())
+		t.Fatalf("ffprobe: %v\n%s", err, errs.Bytes())
 	}
-	if err := json.Unmarshal(out, &got); err != nil {
-		m.t.Fatal(err)
-	}
-	return got
+	return out
 }
 
 // checkFormat checks what the streams are.
@@ -140,12 +145,7 @@ func (m *movie) checkGrid(got probed) {
 // times below zero; that is dropped.
 func (m *movie) listen(got probed) {
 	m.t.Helper()
-	var raw bytes.Buffer
-	ffmpeg(m.t, func(r io.Reader) error { _, err := raw.ReadFrom(r); return err },
-		"-i", m.file, "-map", "0:a", "-f", "s16le", "-")
-	for b := raw.Bytes(); len(b) >= 2; b = b[2:] {
-		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
-	}
+	ffmpeg(m.t, m.readSound, "-i", m.file, "-map", "0:a", "-f", "s16le", "-")
 	for _, p := range got.Packets {
 		if p.Stream != 1 {
 			continue
@@ -157,6 +157,15 @@ func (m *movie) listen(got probed) {
 		return
 	}
 	m.t.Fatal("there is no sound")
+}
+
+// readSound reads samples of 16 bits.
+func (m *movie) readSound(r io.Reader) error {
+	raw, err := io.ReadAll(r)
+	for ; len(raw) >= 2; raw = raw[2:] {
+		m.pcm = append(m.pcm, float64(int16(binary.LittleEndian.Uint16(raw)))/32768)
+	}
+	return err
 }
 
 // ffmpeg decodes, in which there must be nothing to complain of. What is read is
