@@ -28,9 +28,8 @@ INLINE void across(uint8_t *out, __m256i v) {
 	_mm_storel_epi64((__m128i *)(out + 16), _mm256_extracti128_si256(v, 1));
 }
 
-// three makes three rows of four. ahead is how far ahead of them the rows are that are
-// made next, which are fetched meanwhile: of a tile that is not in the cache it takes
-// longer to come than to be scaled.
+// three makes three rows of four, and fetches those that come next meanwhile: a tile
+// that is not in the cache takes longer to come than to be scaled.
 INLINE void three(uint8_t *dst, ptrdiff_t ds, const uint8_t *src, ptrdiff_t ss, int sw) {
 	for (int x = 0, to = 0;;) {
 		for (int i = 3; i < 6; i++)

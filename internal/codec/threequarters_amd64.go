@@ -16,9 +16,8 @@ import (
 // as quick says, in 70 % of libyuv's time: neither the tile nor the picture tends
 // to be in the cache. It reports false where it can't.
 func threeQuarters(dst, src *image.YCbCr) bool {
-	const block = 32 // of a row at a time, of which chroma has half
 	size := src.Rect.Size()
-	if !cpu.X86.HasAVX2 || size.Mul(3) != dst.Rect.Size().Mul(4) || size.X < 2*block {
+	if !cpu.X86.HasAVX2 || size.Mul(3) != dst.Rect.Size().Mul(4) || size.X < 2*readBlock { // chroma has half
 		return false
 	}
 	sy, su, sv := planes(src)

@@ -41,7 +41,8 @@ func runAll(passes []string, out *summary) error {
 
 // run is one pass. Results are never taken from the cache, because the cache
 // does not know which programs the tests found on the machine; vet is one of the
-// linters; and what only debuggers read would take half of the time to link. The error is what the events do not tell.
+// linters; and what only debuggers read would take half of the time to link. The
+// error is what the events do not tell.
 func run(args []string, out *summary) error {
 	cmd := exec.Command(cmp.Or(os.Getenv("GO"), "go"), append([]string{"test", "-json", "-count=1", "-vet=off", "-ldflags=-w"}, args...)...)
 	cmd.Stderr = os.Stderr
